@@ -1,0 +1,29 @@
+"""equisphere: rotation-equivariant deep learning on the sphere.
+
+>>> import torch, equisphere as es
+>>> sht = es.SHT(es.grids.DriscollHealy(16))
+>>> layer = es.nn.ZonalConv(1, 8, bandwidth=16)
+>>> c = sht(torch.randn(4, 1, 32, 32))
+>>> R = es.random_rotations(1)
+>>> bool(torch.allclose(layer(es.rotate(c, R)), es.rotate(layer(c), R), atol=1e-4))  # equivariant
+True
+"""
+
+from equisphere import grids, groups, harmonics, nn, transforms
+from equisphere.groups import random_rotations
+from equisphere.transforms import SHT, power_spectrum, rotate, rotate_signal
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SHT",
+    "grids",
+    "groups",
+    "harmonics",
+    "nn",
+    "power_spectrum",
+    "random_rotations",
+    "rotate",
+    "rotate_signal",
+    "transforms",
+]

@@ -1,0 +1,116 @@
+"""Checks of what a user hands in. Each error says the invariant, what came, and the remedy."""
+
+import math
+
+import torch
+from torch import Tensor
+
+#: how far R R^T may be from the identity before R is no longer taken for a rotation
+ROTATION_TOLERANCE = 1e-3
+
+
+def positive_int(value: object, name: str) -> int:
+    """Return `value` as an int, or say why it is not a positive one."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+    number = value.__index__()
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number}.")
+    return int(number)
+
+
+def bandwidth_of(coefficients: Tensor, name: str = "coefficients") -> int:
+    """Band limit L of flat coefficients `(..., L*L)`."""
+    size = coefficients.shape[-1] if coefficients.ndim else 0
+    bandwidth = math.isqrt(size)
+    if size == 0 or bandwidth * bandwidth != size:
+        raise ValueError(
+            f"{name} must have a last dimension of L*L numbers, degree after degree (l*l + l + m), "
+            f"got shape {tuple(coefficients.shape)}: {size} is no positive square number. "
+            "A signal on a grid becomes coefficients by `es.SHT(grid)(signal)`."
+        )
+    return bandwidth
+
+
+def coefficients_of(x: Tensor, bandwidth: int, name: str = "coefficients") -> None:
+    """Check flat coefficients `(..., L*L)` of the band limit that a module was built for."""
+    floating(x, name)
+    found = bandwidth_of(x, name)
+    if found != bandwidth:
+        raise ValueError(
+            f"{name} must have band limit {bandwidth} ({bandwidth**2} numbers a channel), got band limit {found} "
+            f"(shape {tuple(x.shape)}). Cut to a lower band limit by `c[..., :L*L]` (`nn.SpectralPool(L)`)."
+        )
+
+
+def features_of(x: Tensor, channels: int, name: str = "coefficients") -> None:
+    """Check real features `(batch, channels, L*L)`."""
+    real(x, name)
+    if x.ndim != 3 or x.shape[1] != channels:
+        raise ValueError(
+            f"{name} must have shape (batch, {channels}, L*L), got {tuple(x.shape)}. "
+            "Add a missing dimension by `c[None]` (batch) or `c[:, None]` (channel)."
+        )
+
+
+def floating(x: Tensor, name: str) -> None:
+    """Check for float32, float64, complex64 or complex128 (or a half precision)."""
+    if not (x.is_floating_point() or x.is_complex()):
+        raise ValueError(f"{name} must hold floating point numbers, got {x.dtype}. Convert it by `.float()`.")
+
+
+def real(x: Tensor, name: str) -> None:
+    """Check for a real floating point tensor."""
+    floating(x, name)
+    if x.is_complex():
+        raise ValueError(
+            f"{name} must be real here, got {x.dtype}: layers act on the real coefficients of real signals "
+            "(a complex weight per degree would not commute with rotations of a real signal). "
+            "Give real and imaginary part as two channels."
+        )
+
+
+def readable(x: Tensor) -> bool:
+    """Whether the values of `x` may be looked at (not while tracing, not on the meta device, not under vmap)."""
+    if torch.compiler.is_compiling() or x.is_meta:
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
+def finite(x: Tensor, name: str) -> None:
+    """Check for NaN and infinity."""
+    if readable(x) and not bool(torch.isfinite(x.detach()).all()):
+        raise ValueError(
+            f"{name} must be finite, got NaN or infinite values. Fill missing data first "
+            "(for example `torch.nan_to_num(signal)`, with the gap marked in a channel of its own)."
+        )
+
+
+def rotations(R: Tensor, name: str = "R") -> None:
+    """Check for rotation matrices `(..., 3, 3)`: orthogonal, of determinant +1."""
+    if R.ndim < 2 or R.shape[-2:] != (3, 3) or not R.is_floating_point():
+        raise ValueError(
+            f"{name} must hold real rotation matrices of shape (..., 3, 3), got {R.dtype} of shape {tuple(R.shape)}."
+        )
+    if not readable(R) or R.numel() == 0:
+        return
+    M = R.detach().double()
+    defect = (M @ M.mT - torch.eye(3, dtype=M.dtype, device=M.device)).abs().max()
+    if not bool(defect <= ROTATION_TOLERANCE):
+        raise ValueError(
+            f"{name} must be orthogonal (R R^T = I), but R R^T differs from I by {float(defect):.2g}. "
+            "Make one by `es.random_rotations(n)` or project by the polar decomposition."
+        )
+    if not bool((torch.linalg.det(M) > 0).all()):
+        raise ValueError(f"{name} must have determinant +1, got a reflection (determinant -1), which is no rotation.")
+
+
+def alike(x: Tensor, parameter: Tensor) -> None:
+    """Check that an input has the dtype and device of a layer (under autocast, the dtype is autocast's affair)."""
+    if x.device != parameter.device:
+        raise ValueError(f"the input is on {x.device}, the layer on {parameter.device}: move one by `.to(...)`.")
+    if x.dtype != parameter.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(
+            f"the input is {x.dtype}, the layer {parameter.dtype}: convert one of them "
+            f"(`layer.double()` or `x.float()`, say)."
+        )

@@ -1,0 +1,91 @@
+"""Elements of SO(3) as 3 x 3 matrices, and its Haar measure."""
+
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from equisphere import _checks
+
+
+def random_rotations(
+    n: int, generator: torch.Generator | None = None, dtype: torch.dtype | None = None
+) -> Float[Tensor, "n 3 3"]:
+    """Rotations drawn uniformly from SO(3), that is from its Haar measure.
+
+    A normally distributed quaternion has a uniform direction on S3, and S3 covers SO(3) evenly (Shoemake 1992).
+
+    Args:
+        n: how many.
+        generator: source of randomness, for a reproducible draw; its device is that of the result.
+        dtype: torch's default dtype unless given.
+
+    Raises:
+        ValueError: where n is not a positive integer.
+
+    >>> R = random_rotations(5, torch.Generator().manual_seed(0))
+    >>> bool(torch.allclose(R @ R.mT, torch.eye(3).expand(5, 3, 3), atol=1e-6))
+    True
+    """
+    n = _checks.positive_int(n, "n")
+    device = generator.device if generator is not None else None
+    q = torch.randn(n, 4, generator=generator, dtype=torch.float64, device=device)
+    w, x, y, z = (q / q.norm(dim=1, keepdim=True)).unbind(1)
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+    R = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+    return R.to(dtype or torch.get_default_dtype())
+
+
+def rotation_about(axis: tuple[float, float, float], angle: float | Tensor) -> Float[Tensor, "*batch 3 3"]:
+    """Rotation by `angle` (radians, right-handed) about `axis`: Rodrigues' formula I + sin K + (1 - cos) K^2.
+
+    Args:
+        axis: direction, of any length but zero.
+        angle: one angle, or a tensor of them.
+
+    Raises:
+        ValueError: where the axis has no direction.
+
+    >>> from math import pi
+    >>> rotation_about((0, 0, 1), pi / 2).round(decimals=6) @ torch.tensor([1.0, 0.0, 0.0])  # x goes to y
+    tensor([0., 1., 0.])
+    """
+    angle = torch.as_tensor(angle, dtype=None if isinstance(angle, Tensor) else torch.get_default_dtype())
+    direction = torch.tensor(axis, dtype=torch.float64)
+    if direction.shape != (3,) or not bool(direction.norm() > 0):
+        raise ValueError(f"axis must be three numbers, not all zero, got {axis}.")
+    x, y, z = (direction / direction.norm()).tolist()
+    K = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=torch.float64, device=angle.device)
+    a = angle.double()[..., None, None]
+    R = torch.eye(3, dtype=torch.float64, device=angle.device) + a.sin() * K + (1 - a.cos()) * (K @ K)
+    return R.to(angle.dtype)
+
+
+def euler_angles(R: Float[Tensor, "*batch 3 3"]) -> tuple[Float64[Tensor, "*batch"], ...]:
+    """Angles (alpha, beta, gamma), radians, with R = R_z(alpha) R_y(beta) R_z(gamma) and beta in [0, pi].
+
+    At beta = 0 or pi only alpha + gamma or alpha - gamma is determined; any alpha serves there, since gamma is read
+    from what remains of R once alpha and beta are undone. The product is R to rounding, everywhere.
+
+    Args:
+        R: rotation matrices.
+
+    Returns:
+        Three float64 tensors, without gradient (the angles are not smooth where beta is 0 or pi; `es.rotate` is).
+
+    >>> [round(float(a), 6) for a in euler_angles(rotation_about((0, 0, 1), torch.tensor(0.5)))]
+    [0.0, 0.0, 0.5]
+    """
+    M = R.detach().double()
+    alpha = torch.atan2(M[..., 1, 2], M[..., 0, 2])
+    beta = torch.atan2(torch.hypot(M[..., 0, 2], M[..., 1, 2]), M[..., 2, 2])
+    # R_y(-beta) R_z(-alpha) R = R_z(gamma): its second row is (sin gamma, cos gamma, 0)
+    gamma = torch.atan2(
+        alpha.cos() * M[..., 1, 0] - alpha.sin() * M[..., 0, 0],
+        alpha.cos() * M[..., 1, 1] - alpha.sin() * M[..., 0, 1],
+    )
+    return alpha, beta, gamma

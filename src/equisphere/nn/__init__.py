@@ -1,0 +1,16 @@
+"""Layers, coefficients to coefficients, each equivariant under every rotation, and their on-grid compositions."""
+
+from equisphere.nn._activation import Activation
+from equisphere.nn._sampled import SphericalConv
+from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool
+from equisphere.nn._zonal import ZonalConv
+
+__all__ = [
+    "Activation",
+    "GlobalPool",
+    "PowerSpectrum",
+    "SpectralBatchNorm",
+    "SpectralPool",
+    "SphericalConv",
+    "ZonalConv",
+]

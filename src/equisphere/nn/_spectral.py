@@ -1,0 +1,151 @@
+"""Pooling, normalisation and invariants: layers that look at degrees and powers alone, so exactly equivariant."""
+
+from math import pi, sqrt
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from equisphere import _checks
+from equisphere.transforms import power_spectrum
+
+
+class SpectralPool(nn.Module):
+    """Spectral pooling: keep the degrees below a lower band limit, drop the rest (MATH 6; Rippel et al. 2015).
+
+    The best approximation of the signal at the lower band limit. Exactly equivariant: rotations do not mix degrees.
+
+    Args:
+        bandwidth: band limit of the output.
+
+    Shape:
+        `(..., L*L)` to `(..., bandwidth**2)`.
+
+    Raises:
+        ValueError: where an input has a lower band limit than the output.
+
+    >>> SpectralPool(4)(torch.randn(2, 3, 64)).shape
+    torch.Size([2, 3, 16])
+    """
+
+    def __init__(self, bandwidth: int) -> None:
+        super().__init__()
+        self.bandwidth = _checks.positive_int(bandwidth, "bandwidth")
+
+    def forward(self, c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "*batch kept"]:
+        """Cut each signal."""
+        if _checks.bandwidth_of(c) < self.bandwidth:
+            raise ValueError(
+                f"SpectralPool({self.bandwidth}) lowers the band limit, but the input has only {_checks.bandwidth_of(c)}."
+            )
+        return c[..., : self.bandwidth**2]
+
+    def extra_repr(self) -> str:
+        """What the module is, for `print`."""
+        return str(self.bandwidth)
+
+
+class SpectralBatchNorm(nn.Module):
+    """Batch normalisation over the batch and the whole sphere, computed from coefficients.
+
+    By Parseval the mean over the sphere is f_00 / sqrt(4 pi) and the mean square sum_lm f_lm^2 / 4 pi: exact integrals,
+    where averages over grid points would weigh the poles too heavily and break equivariance. Mean and variance are
+    invariants, so the layer is exactly equivariant. In training it uses those of the batch and tracks them; in evaluation
+    the tracked ones (Ioffe & Szegedy 2015).
+
+    Args:
+        channels: number of channels.
+        eps: added to the variance.
+        momentum: weight of the newest batch in the tracked values.
+        affine: learn a scale and a shift for each channel.
+
+    Shape:
+        `(batch, channels, L*L)` to the same, of any band limit.
+
+    Raises:
+        ValueError: where an input has another shape, dtype or device than the layer.
+
+    >>> norm = SpectralBatchNorm(3)
+    >>> c = norm(5 * torch.randn(16, 3, 64) + 2)
+    >>> power = c.square().sum((0, 2)) / 16 / (4 * pi)  # mean square over batch and sphere
+    >>> bool(torch.allclose(power, torch.ones(3), atol=1e-4))
+    True
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
+        super().__init__()
+        self.channels = _checks.positive_int(channels, "channels")
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def forward(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch channels coefficients"]:
+        """Normalise each channel."""
+        _checks.features_of(c, self.channels)
+        _checks.bandwidth_of(c)
+        _checks.alike(c, self.running_mean)
+        if self.training:
+            mean = c[..., 0].mean(0) / sqrt(4 * pi)
+            var = (c.square().sum((0, 2)) / (4 * pi * len(c)) - mean.square()).clamp(min=0)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(var, self.momentum)
+                self.num_batches_tracked += 1
+        else:
+            mean, var = self.running_mean, self.running_var
+        scale = (var + self.eps).rsqrt()
+        if self.weight is not None:
+            scale = scale * self.weight
+        shift = -mean * scale
+        if self.bias is not None:
+            shift = shift + self.bias
+        out = c * scale[:, None]
+        out[..., 0] += sqrt(4 * pi) * shift
+        return out
+
+    def extra_repr(self) -> str:
+        """What the module is, for `print`."""
+        return f"{self.channels}, eps={self.eps}, momentum={self.momentum}"
+
+
+class PowerSpectrum(nn.Module):
+    """The invariant descriptor (||f^0||, .., ||f^{L-1}||) of each channel (MATH 6; Kazhdan et al. 2003).
+
+    ||f^l|| is the root of the power of degree l; invariant, since a rotation acts on each degree by a unitary matrix.
+    The gradient at a degree without power is taken as zero.
+
+    Shape:
+        `(..., L*L)` to `(..., L)`.
+
+    >>> PowerSpectrum()(torch.tensor([-1.0, 3.0, 0.0, 4.0]))
+    tensor([1., 5.])
+    """
+
+    def forward(self, c: Shaped[Tensor, "*batch coefficients"]) -> Float[Tensor, "*batch degrees"]:
+        """Describe each signal."""
+        power = power_spectrum(c)
+        return power.clamp(min=torch.finfo(power.dtype).tiny).sqrt() * (power > 0)
+
+
+class GlobalPool(nn.Module):
+    """Mean over the sphere, f_00 / sqrt(4 pi): the linear invariant.
+
+    Shape:
+        `(..., L*L)` to `(...)`.
+
+    >>> GlobalPool()(torch.tensor([[sqrt(4 * pi), 9.0, 9.0, 9.0]]))
+    tensor([1.])
+    """
+
+    def forward(self, c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "*batch"]:
+        """Average each signal."""
+        _checks.floating(c, "coefficients")
+        _checks.bandwidth_of(c)
+        return c[..., 0] / sqrt(4 * pi)

@@ -1,0 +1,43 @@
+"""A linear map whose backward pass is its adjoint, written as such."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Map = Callable[[Tensor], Tensor]
+
+
+class _LinearMap(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, forward: Map, adjoint: Map) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return forward(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Map, Map], output: Tensor) -> None:
+        _, ctx.forward_map, ctx.adjoint_map = inputs
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return _LinearMap.apply(gradient, ctx.adjoint_map, ctx.forward_map), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return _LinearMap.apply(tangent, ctx.forward_map, ctx.adjoint_map)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, forward: Map, adjoint: Map) -> tuple[Tensor, int]:
+        x = x.movedim(in_dims[0] or 0, -2)
+        y = _LinearMap.apply(x.flatten(-2), forward, adjoint).unflatten(-1, x.shape[-2:])
+        return y, y.ndim - 2
+
+
+def linear(x: Tensor, forward: Map, adjoint: Map) -> Tensor:
+    """Apply a linear map that acts on the dimensions of `x` before the last, alike for each column of the last.
+
+    Its backward pass is `adjoint`, whose backward pass is `forward`, and so on to any order; both run in the dtype
+    of `x` under autocast too.
+    """
+    return _LinearMap.apply(x, forward, adjoint)

@@ -1,0 +1,44 @@
+"""A pointwise function of a signal given by coefficients."""
+
+from collections.abc import Callable
+from functools import partial
+
+from jaxtyping import Float
+from torch import Tensor
+
+from equisphere import _checks
+from equisphere.grids import GaussLegendre
+from equisphere.transforms._columns import columns, uncolumns
+from equisphere.transforms._engine import ring_engine
+from equisphere.transforms._linear import linear
+
+
+def pointwise(
+    function: Callable[[Tensor], Tensor], c: Float[Tensor, "*batch coefficients"], grid: GaussLegendre
+) -> Float[Tensor, "*batch coefficients"]:
+    """Coefficients of x -> function(f(x)), projected to the band limit of f: synthesis, function, analysis.
+
+    The samples on the way are never put in the order of a signal `(..., nlat, nlon)`: the southern rings lie as
+    mirror images of the northern ones, and the signals side by side.
+
+    Args:
+        function: acts on each number of a tensor alone and keeps its shape.
+        c: coefficients `(..., L*L)` of real signals.
+        grid: where `function` acts; an even number of rings, and as fine as the error that is to remain asks.
+
+    Raises:
+        ValueError: where the grid has an odd number of rings, or `function` changes the shape or dtype.
+    """
+    if grid.nlat % 2:
+        raise ValueError(f"the grid of a pointwise function needs an even number of rings, got {grid}.")
+    engine = ring_engine(grid, _checks.bandwidth_of(c), mirrored=True)
+    to_grid = [partial(engine.to_grid, weighted=weighted) for weighted in (False, True)]
+    from_grid = [partial(engine.from_grid, weighted=weighted) for weighted in (False, True)]
+    samples = linear(columns(c, 1), to_grid[0], from_grid[0])
+    values = function(samples)
+    if values.shape != samples.shape or values.dtype != samples.dtype:
+        raise ValueError(
+            "a pointwise function must keep shape and dtype, but it made "
+            f"{values.dtype} {tuple(values.shape)} of {samples.dtype} {tuple(samples.shape)}."
+        )
+    return uncolumns(linear(values, from_grid[1], to_grid[1]), c.shape[:-1])
