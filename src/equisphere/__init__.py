@@ -9,7 +9,7 @@
 True
 """
 
-from equisphere import grids, groups, harmonics, nn, transforms
+from equisphere import audit, grids, groups, harmonics, models, nn, transforms
 from equisphere.groups import random_rotations
 from equisphere.transforms import SHT, power_spectrum, rotate, rotate_signal
 
@@ -17,9 +17,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SHT",
+    "audit",
     "grids",
     "groups",
     "harmonics",
+    "models",
     "nn",
     "power_spectrum",
     "random_rotations",

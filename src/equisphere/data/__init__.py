@@ -1,0 +1,20 @@
+"""From images to signals on the sphere, and data sets of them."""
+
+from equisphere.data._digits import DataError, Digits, LabelledImages, load_digits
+from equisphere.data._image_files import find_pictures, read_digit
+from equisphere.data._projection import image_coefficients
+from equisphere.data._spherical_images import Batch, Batches, SphericalImages, loader
+
+__all__ = [
+    "Batch",
+    "Batches",
+    "DataError",
+    "Digits",
+    "LabelledImages",
+    "SphericalImages",
+    "find_pictures",
+    "image_coefficients",
+    "load_digits",
+    "loader",
+    "read_digit",
+]

@@ -1,68 +1,123 @@
 """A rotation-invariant classifier of signals on the sphere."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
+from equisphere.models._configured import ConfiguredModule
 from equisphere.nn import Activation, GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool, ZonalConv
 
-ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "softplus": nn.Softplus}
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "softplus": nn.Softplus,
+}
 
 
-class SphericalClassifier(nn.Module):
+class SphericalClassifier(ConfiguredModule):
+    """Zonal convolutions in coefficients, then a head on invariants: the network of Esteves et al. (2018), one branch.
+
+    Block i: spectral pooling to `bandwidths[i]`, zonal convolution to `channels[i]`, batch normalisation by power,
+    nonlinearity. The head sees the mean and the norm of every degree of every channel, so that the answer for a rotated
+    signal is the answer for the signal, but for the aliasing of the nonlinearities (see `nn.Activation`). Zonal filters and
+    invariants do not tell a signal from its mirror image.
+
+    Args:
+        classes: number of classes.
+        in_channels: channels of the signal.
+        channels: output channels of each block.
+        bandwidths: band limit of each block, not rising; the first is that of the input.
+        anchors: as in `nn.ZonalConv`; blocks of lower bandwidth learn every degree.
+        activation: one of "relu", "gelu", "silu", "tanh", "softplus".
+        oversampling: as in `nn.Activation`.
+        hidden: width of the head's hidden layer.
+        dropout: probability at which the head drops an invariant while it trains.
+
+    Shape:
+        coefficients `(batch, in_channels, bandwidths[0]**2)` to logits `(batch, classes)`.
+
+    Raises:
+        ValueError: where the numbers do not fit together, or an input does not fit the network.
+
+    >>> model = SphericalClassifier(classes=10, channels=(8, 16), bandwidths=(12, 8)).eval()
+    >>> model(torch.randn(4, 1, 144)).shape
+    torch.Size([4, 10])
+    """
+
     def __init__(
         self,
-        classes,
-        in_channels=1,
-        channels=(16, 24, 32, 32, 48),
-        bandwidths=(24, 16, 16, 12, 8),
-        anchors=None,
-        oversampling=1.5,
-        activation="relu",
-        hidden=64,
-        dropout=0.0,
-        residual=False,
-    ):
+        classes: int = 10,
+        in_channels: int = 1,
+        channels: Sequence[int] = (16, 24, 32, 32, 48),
+        bandwidths: Sequence[int] = (24, 16, 16, 12, 8),
+        anchors: int | None = None,
+        activation: str = "relu",
+        oversampling: float = 1.5,
+        hidden: int = 64,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        blocks = []
-        before = in_channels
+        channels, bandwidths = list(channels), list(bandwidths)
+        if not channels or len(channels) != len(bandwidths):
+            raise ValueError(
+                f"channels and bandwidths need one number for each block, got {len(channels)} and {len(bandwidths)}."
+            )
+        if any(after > before for before, after in pairwise(bandwidths)):
+            raise ValueError(
+                f"bandwidths must not rise from block to block (pooling only lowers them), got {bandwidths}."
+            )
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}.")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be a probability below 1, got {dropout}.")
+        self.config = {
+            "classes": _checks.positive_int(classes, "classes"),
+            "in_channels": _checks.positive_int(in_channels, "in_channels"),
+            "channels": channels,
+            "bandwidths": bandwidths,
+            "anchors": anchors,
+            "activation": activation,
+            "oversampling": float(oversampling),
+            "hidden": _checks.positive_int(hidden, "hidden"),
+            "dropout": float(dropout),
+        }
         self.bandwidth = bandwidths[0]
-        for i, (ch, b) in enumerate(zip(channels, bandwidths)):
-            blocks.append(
+        self.blocks = nn.Sequential()
+        for before, after, bandwidth in zip([in_channels, *channels], channels, bandwidths, strict=False):
+            fewer = anchors if anchors is not None and anchors < bandwidth else None
+            self.blocks.append(
                 nn.Sequential(
-                    SpectralPool(b),
-                    ZonalConv(before, ch, b, None if anchors is None or anchors >= b else anchors, bias=False),
-                    SpectralBatchNorm(ch),
-                    Activation(ACTIVATIONS[activation](), b, oversampling),
+                    SpectralPool(bandwidth),
+                    ZonalConv(before, after, bandwidth, fewer, bias=False),  # the norm's shift is the bias
+                    SpectralBatchNorm(after),
+                    Activation(ACTIVATIONS[activation](), bandwidth, oversampling),
                 )
             )
-            before = ch
-        self.blocks = nn.ModuleList(blocks)
-        self.residual = residual
-        self.spectrum, self.mean = PowerSpectrum(), GlobalPool()
-        n = before * bandwidths[-1]
-        self.head = (
-            nn.Sequential(
-                nn.BatchNorm1d(n),
-                nn.Dropout(dropout),
-                nn.Linear(n, hidden),
-                nn.BatchNorm1d(hidden),
-                nn.ReLU(),
-                nn.Dropout(dropout),
-                nn.Linear(hidden, classes),
-            )
-            if hidden
-            else nn.Sequential(nn.BatchNorm1d(n), nn.Dropout(dropout), nn.Linear(n, classes))
+        self.mean, self.spectrum = GlobalPool(), PowerSpectrum()
+        invariants = channels[-1] * bandwidths[-1]
+        self.head = nn.Sequential(
+            nn.BatchNorm1d(invariants),
+            nn.Dropout(dropout),
+            nn.Linear(invariants, hidden),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, classes),
         )
 
-    def forward(self, c):
-        for i, b in enumerate(self.blocks):
-            y = b(c)
-            if self.residual and i and y.shape[1] == c.shape[1]:
-                y = y + c[..., : y.shape[-1]]
-            c = y
-        inv = torch.cat((self.mean(c)[..., None], self.spectrum(c)[..., 1:]), -1)
-        return self.head(inv.flatten(1))
+    def invariants(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch invariants"]:
+        """What the head sees: of each channel of the last block its mean (with sign), and the norm of each degree above."""
+        _checks.features_of(c, self.config["in_channels"])
+        _checks.coefficients_of(c, self.bandwidth)
+        c = self.blocks(c)
+        return torch.cat((self.mean(c)[..., None], self.spectrum(c)[..., 1:]), dim=-1).flatten(1)
+
+    def forward(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch classes"]:
+        """Logits of each class."""
+        return self.head(self.invariants(c))

@@ -42,6 +42,8 @@ class Activation(nn.Module):
     torch.Size([4, 3, 64])
     """
 
+    is_one_layer = True  # an audit looks at the function together with its transforms
+
     def __init__(self, function: Callable[[Tensor], Tensor], bandwidth: int, oversampling: float | None = None) -> None:
         super().__init__()
         if not callable(function):

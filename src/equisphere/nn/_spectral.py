@@ -128,6 +128,8 @@ class PowerSpectrum(nn.Module):
     tensor([1., 5.])
     """
 
+    gives_invariants = True
+
     def forward(self, c: Shaped[Tensor, "*batch coefficients"]) -> Float[Tensor, "*batch degrees"]:
         """Describe each signal."""
         power = power_spectrum(c)
@@ -143,6 +145,8 @@ class GlobalPool(nn.Module):
     >>> GlobalPool()(torch.tensor([[sqrt(4 * pi), 9.0, 9.0, 9.0]]))
     tensor([1.])
     """
+
+    gives_invariants = True
 
     def forward(self, c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "*batch"]:
         """Average each signal."""

@@ -1,0 +1,144 @@
+"""Equivariance as a measured number, layer by layer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from equisphere import _checks
+from equisphere.transforms import rotate
+
+
+def rotation_error(
+    function: Callable[[Tensor], Tensor],
+    c: Float[Tensor, "*batch coefficients"],
+    R: Float[Tensor, "n 3 3"],
+    invariant: bool = False,
+) -> Float[Tensor, "n"]:
+    """||T(R.f) - R.T(f)|| / ||R.T(f)|| for each rotation R (Cobb et al. 2021, section 4.1), over the whole batch at once.
+
+    Coefficients are rotated, never samples, so that nothing but T adds to the error.
+
+    Args:
+        function: T, coefficients `(..., L*L)` to coefficients of any band limit, or to invariants.
+        c: coefficients of the signals f.
+        R: rotation matrices.
+        invariant: the output does not turn with the input: compare with T(f) itself.
+
+    Raises:
+        ValueError: where the output vanishes, so that no relative error exists.
+
+    >>> c, R = torch.randn(2, 3, 64), torch.linalg.qr(torch.randn(4, 3, 3))[0]
+    >>> R = R * torch.linalg.det(R)[:, None, None]
+    >>> bool((rotation_error(lambda c: 2 * c, c, R) < 1e-5).all())
+    True
+    """
+    with torch.no_grad():
+        straight = function(c)
+        errors = []
+        for matrix in R:
+            expected = straight if invariant else rotate(straight, matrix)
+            errors.append(_relative(function(rotate(c, matrix)), expected))
+    return torch.stack(errors)
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """Equivariance error of one layer in a network.
+
+    Attributes:
+        name: qualified name of the submodule.
+        kind: its class.
+        own: relative error that the layer adds, for each rotation: that on the input which reaches it.
+        reaching: relative error at its output, of the whole network up to there, for each rotation.
+    """
+
+    name: str
+    kind: str
+    own: Float[Tensor, "n"]
+    reaching: Float[Tensor, "n"]
+
+
+def layer_errors(
+    model: nn.Module, c: Float[Tensor, "batch channels coefficients"], R: Float[Tensor, "n 3 3"]
+) -> list[LayerError]:
+    """Measure every layer of a network in coefficients, in evaluation mode, in the order in which they run.
+
+    A layer is a submodule without submodules; one that receives `(batch, channels, L*L)` is taken to give coefficients again
+    unless it says by an attribute `gives_invariants = True` that it does not, and one that receives anything else to act on
+    invariants. The network's mode is restored.
+
+    Args:
+        model: a network whose input is coefficients.
+        c: signals to measure on.
+        R: rotation matrices.
+
+    >>> import equisphere as es
+    >>> model = es.models.SphericalClassifier(channels=(4,), bandwidths=(6,))
+    >>> errors = layer_errors(model, torch.randn(2, 1, 36), es.random_rotations(2))
+    >>> [e.name for e in errors if e.own.max() > 1e-4]
+    ['blocks.0.3']
+    """
+    _checks.real(c, "coefficients")
+    leaves = {name: module for name, module in model.named_modules() if name and not _measured_inside(module)}
+    leaves = {
+        name: module for name, module in leaves.items() if not any(name.startswith(f"{outer}.") for outer in leaves)
+    }
+    was_training = model.training
+    model.eval()
+    try:
+        straight = _record(model, leaves, c)
+        own: dict[str, list[Tensor]] = {name: [] for name in straight}
+        reaching: dict[str, list[Tensor]] = {name: [] for name in straight}
+        for matrix in R:
+            turned = _record(model, leaves, rotate(c, matrix))
+            for name, (x, y) in straight.items():
+                module = leaves[name]
+                signals = x.ndim == 3
+                invariant = not signals or getattr(module, "gives_invariants", False)
+                expected = y if invariant else rotate(y, matrix)
+                with torch.no_grad():
+                    alone = module(rotate(x, matrix)) if signals else module(x)
+                own[name].append(_relative(alone, expected))
+                reaching[name].append(_relative(turned[name][1], expected))
+    finally:
+        model.train(was_training)
+    return [
+        LayerError(name, type(leaves[name]).__name__, torch.stack(own[name]), torch.stack(reaching[name]))
+        for name in straight
+    ]
+
+
+def _measured_inside(module: nn.Module) -> bool:
+    """Whether to look at the parts of a module rather than at itself: containers, and modules that are not layers."""
+    return any(True for _ in module.children()) and not getattr(module, "is_one_layer", False)
+
+
+def _record(model: nn.Module, leaves: dict[str, nn.Module], c: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Input and output of each layer while the network runs."""
+    seen: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def keep(name: str) -> Callable[[nn.Module, tuple[Any, ...], Tensor], None]:
+        def hook(_: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+            seen[name] = (inputs[0].detach(), output.detach())
+
+        return hook
+
+    handles = [module.register_forward_hook(keep(name)) for name, module in leaves.items()]
+    try:
+        with torch.no_grad():
+            model(c)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
+
+
+def _relative(found: Tensor, expected: Tensor) -> Tensor:
+    size = expected.double().norm()
+    if not bool(size > 0):
+        raise ValueError("the output is zero everywhere, so that it has no relative error: give other signals.")
+    return (found.double() - expected.double()).norm() / size

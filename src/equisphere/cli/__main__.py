@@ -1,0 +1,5 @@
+"""`python -m equisphere.cli` is `equisphere`."""
+
+from equisphere.cli import main
+
+main()

@@ -1,0 +1,36 @@
+"""All commands together."""
+
+from typing import Annotated
+
+import typer
+
+from equisphere import __version__
+from equisphere.cli._common import console
+from equisphere.cli._demo import demo
+from equisphere.cli._predict import info, predict
+from equisphere.cli._train import evaluate, train
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Rotation-equivariant deep learning on the sphere. Begin with `equisphere demo`. "
+    "Exit codes: 0 well, 1 an error that is explained, 2 a call that cannot be understood, 130 interrupted.",
+)
+for command in (demo, train, evaluate, predict, info):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"equisphere {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,48 @@
+"""What the commands share."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+
+#: for people; numbers for programs go to standard output alone
+console = Console(stderr=True)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def teaching(command: Command) -> Command:
+    """Turn errors that a user can mend into a line on standard error and exit code 1; an interruption into 130."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            console.print("[yellow]interrupted[/]; what is finished is kept, and --resume goes on from there.")
+            raise typer.Exit(130) from None
+        except (ValueError, OSError, ImportError) as error:
+            console.print("[bold red]error:[/]", end=" ")
+            console.print(str(error), markup=False, highlight=False)
+            raise typer.Exit(1) from None
+
+    return run  # type: ignore[return-value]
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON document to standard output."""
+    json.dump(value, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def percent(share: float) -> str:
+    """A share as people write it.
+
+    >>> percent(0.9555)
+    '95.55 %'
+    """
+    return f"{100 * share:.2f} %"

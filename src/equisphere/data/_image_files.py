@@ -1,0 +1,84 @@
+"""Pictures of single digits, brought to the form of MNIST."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from equisphere.data._digits import DataError
+
+#: suffixes that a folder is searched for
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
+
+def read_digit(path: str | Path, invert: bool | None = None) -> UInt8[Tensor, "28 28"]:
+    """Read a picture of one digit as MNIST has them: bright on black, 20 pixels high or wide, centred by mass on 28 x 28.
+
+    A picture of exactly 28 x 28 pixels is taken to be in that form already, but for its colours.
+
+    Args:
+        path: any picture that Pillow reads.
+        invert: swap black and white; by default where the picture's edge is bright (ink on paper).
+
+    Raises:
+        DataError: where the file is missing, no picture, truncated, or blank; the message names it.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    path = Path(path)
+    try:
+        with Image.open(path) as opened:
+            picture = opened.convert("RGBA")
+            paper = Image.new("RGBA", picture.size, "white")
+            pixels = np.asarray(Image.alpha_composite(paper, picture).convert("L"))
+    except FileNotFoundError:
+        raise DataError(f"there is no picture {path}.") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as a picture ({error}).") from error
+    edge = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+    if invert if invert is not None else edge.mean() > 127:
+        pixels = 255 - pixels
+    if pixels.shape != (28, 28):
+        pixels = _framed(pixels, path)
+    return torch.from_numpy(pixels.copy())
+
+
+def _framed(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """Cut to the ink, scale the longer side to 20 pixels, put the centre of mass in the middle of 28 x 28."""
+    from PIL import Image
+
+    ink = pixels > max(32, int(pixels.max()) // 4)
+    if pixels.max() < 32 or not ink.any():
+        raise DataError(f"{path} shows nothing: all of its pixels are alike.")
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    cut = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = 20 / max(cut.shape)
+    size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
+    small = np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.LANCZOS))
+    height, width = small.shape
+    mass = small.sum(dtype=float)
+    top = round(14 - (small.sum(axis=1) @ (np.arange(height) + 0.5)) / mass)
+    left = round(14 - (small.sum(axis=0) @ (np.arange(width) + 0.5)) / mass)
+    top, left = min(max(top, 0), 28 - height), min(max(left, 0), 28 - width)
+    frame = np.zeros((28, 28), np.uint8)
+    frame[top : top + height, left : left + width] = small
+    return frame
+
+
+def find_pictures(path: str | Path) -> list[Path]:
+    """The picture itself, or the pictures in a folder, by name.
+
+    Raises:
+        DataError: where there is nothing, or no picture in the folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not found:
+            raise DataError(f"the folder {path} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+        return found
+    if not path.exists():
+        raise DataError(f"there is no picture or folder {path}.")
+    return [path]

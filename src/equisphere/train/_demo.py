@@ -1,0 +1,183 @@
+"""The experiment of `equisphere demo`: what equivariance buys on digits, in figures."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import equisphere as es
+from equisphere import audit
+from equisphere.data import Batch, Digits, load_digits
+from equisphere.models import ConfiguredModule
+from equisphere.train._evaluate import accuracy, predictions
+from equisphere.train._fit import fit, signals
+from equisphere.train._recipes import RECIPES, Recipe
+
+NETWORKS = {"equivariant": "digits", "planar": "digits-planar"}
+ANGLES = tuple(range(0, 181, 15))
+OVERSAMPLINGS = (1.0, 1.5, 2.0, 3.0, 4.0)
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": torch.nn.functional.gelu,
+    "tanh": torch.tanh,
+    "square": torch.square,
+}
+
+
+def run_demo(
+    folder: Path, seed: int = 0, data: str | None = None, epochs: int | None = None, say: Callable[[str], None] = print
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train both networks upright and rotated, and measure all that the report shows.
+
+    A run that was interrupted goes on where it stopped: finished trainings in `folder/runs` are taken as they are.
+
+    Args:
+        folder: where the runs go.
+        seed: of everything.
+        data: source of the digits, as in `data.load_digits`.
+        epochs: fewer or more than the recipes have.
+        say: told what is being done.
+
+    Returns:
+        Figures (JSON types) and the signals that the report shows, as `plot.write_report` takes them.
+    """
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "loading the digits"):
+        digits = load_digits(data, seed)
+    recipes = {
+        (network, protocol): RECIPES[name].changed(seed=seed, data=data, epochs=epochs, rotated=protocol == "R")
+        for network, name in NETWORKS.items()
+        for protocol in ("NR", "R")
+    }
+    runs = {}
+    for (network, protocol), recipe in recipes.items():
+        say(f"training the {network} network on {'rotated' if protocol == 'R' else 'upright'} digits")
+        run = fit(recipe, folder / "runs" / f"{network}-{protocol}", digits, resume=True)
+        runs[network, protocol] = run
+        seconds[f"training, {network}, {'rotated' if protocol == 'R' else 'upright'}"] = run.figures["seconds"]
+    upright = {network: runs[network, "NR"].model for network in NETWORKS}
+    recipe = recipes["equivariant", "NR"]
+    say("measuring accuracy against angle")
+    with _timed(seconds, "accuracy against angle"):
+        angles = _accuracy_by_angle(upright, digits, recipe)
+    say("measuring the equivariance of every layer")
+    with _timed(seconds, "equivariance of layers"):
+        sample = signals(digits.test, recipe, "test", rotated=False)[Batch(torch.arange(32), 0)][0]
+        R = es.random_rotations(12, torch.Generator().manual_seed(seed))
+        layers = _layer_rows(upright["equivariant"], sample, R)
+    with _timed(seconds, "error against oversampling"):
+        oversampling = _oversampling(upright["equivariant"], sample, R[:6])
+    results = {
+        "title": "Digits on the sphere",
+        "seed": seed,
+        "machine": f"{torch.get_num_threads()} threads, {platform.system()} {platform.machine()}",
+        "versions": {"equisphere": es.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "date": date.today().isoformat(),
+        "data": {"name": digits.name} | runs["equivariant", "NR"].figures["digits"],
+        "parameters": {network: runs[network, "NR"].figures["parameters"] for network in NETWORKS},
+        "accuracy": {
+            network: {
+                "NR/NR": runs[network, "NR"].figures["test_accuracy"]["NR"],
+                "NR/R": runs[network, "NR"].figures["test_accuracy"]["R"],
+                "R/R": runs[network, "R"].figures["test_accuracy"]["R"],
+            }
+            for network in NETWORKS
+        },
+        "angles": angles,
+        "curves": {
+            f"{network} {protocol}": {
+                key: [row[key] for row in run.figures["history"]]
+                for key in ("epoch", "train_loss", "validation_accuracy")
+            }
+            for (network, protocol), run in runs.items()
+        },
+        "layers": layers,
+        "oversampling": oversampling,
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+    }
+    return results, _shown_signals(upright, digits, recipe)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - began
+
+
+def _accuracy_by_angle(networks: dict[str, ConfiguredModule], digits: Digits, recipe: Recipe) -> dict[str, Any]:
+    """Accuracy on test digits that are each turned by the same angle about an axis of its own."""
+    data = signals(digits.test, recipe, "test", rotated=True)
+    axes = torch.randn(len(data), 3, generator=torch.Generator().manual_seed(recipe.seed + 7))
+    out: dict[str, Any] = {"degrees": list(ANGLES)} | {network: [] for network in networks}
+    for degrees in ANGLES:
+        data.rotations = rotations_about(axes, degrees)
+        for network, model in networks.items():
+            out[network].append(accuracy(model, data))
+    return out
+
+
+def rotations_about(axes: Tensor, degrees: float) -> Tensor:
+    """Rotations by one angle about many axes `(n, 3)`: the exponential of the cross-product matrices."""
+    x, y, z = torch.nn.functional.normalize(axes.double(), dim=1).mul(torch.pi * degrees / 180).unbind(1)
+    zero = torch.zeros_like(x)
+    K = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=1).unflatten(1, (3, 3))
+    return torch.linalg.matrix_exp(K).float()
+
+
+def _layer_rows(model: ConfiguredModule, c: Tensor, R: Tensor) -> list[dict[str, Any]]:
+    """Layers that act on signals or make invariants of them, and the network's answer."""
+    errors = audit.layer_errors(model, c, R)
+    shown = [e for e in errors if e.name.startswith("blocks") or e.name in ("mean", "spectrum")]
+    rows = [_row(e.name, e.kind, e.own, e.reaching) for e in shown]
+    answer = audit.rotation_error(model, c, R, invariant=True)
+    return [*rows, _row("logits", "whole network", answer, answer)]
+
+
+def _row(name: str, kind: str, own: Tensor, reaching: Tensor) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": kind,
+        "median": float(own.median()),
+        "worst": float(own.max()),
+        "reaching": float(reaching.median()),
+    }
+
+
+def _oversampling(model: ConfiguredModule, c: Tensor, R: Tensor) -> dict[str, Any]:
+    """Error of one activation, on the signals that reach the first one of the network, and of the network's answer."""
+    with torch.no_grad():
+        reaching = model.get_submodule("blocks.0")[:-1](c)  # type: ignore[index]
+    functions = {
+        name: [
+            float(audit.rotation_error(es.nn.Activation(function, model.bandwidth, factor), reaching, R).median())
+            for factor in OVERSAMPLINGS
+        ]
+        for name, function in FUNCTIONS.items()
+    }
+    network = []
+    for factor in OVERSAMPLINGS:
+        finer = type(model)(**model.config | {"oversampling": factor}).eval()
+        finer.load_state_dict({k: v for k, v in model.state_dict().items() if k != "_extra_state"}, strict=False)
+        network.append(float(audit.rotation_error(finer, c, R, invariant=True).median()))
+    return {"factors": list(OVERSAMPLINGS), "functions": functions, "network": network}
+
+
+def _shown_signals(networks: dict[str, ConfiguredModule], digits: Digits, recipe: Recipe) -> dict[str, Any]:
+    """One digit of each class, upright and rotated, with what the networks read."""
+    first = torch.stack([(digits.test.labels == digit).nonzero()[0, 0] for digit in range(10)])
+    some = digits.test.take(first)
+    data = {rotated: signals(some, recipe, "test", rotated) for rotated in (False, True)}
+    batch = Batch(torch.arange(len(some)), 0)
+    return {
+        "coefficients": data[False][batch][0][:, 0],
+        "rotated": data[True][batch][0][:, 0],
+        "labels": some.labels.tolist(),
+        "predictions": {network: predictions(model, data[True]).tolist() for network, model in networks.items()},
+    }

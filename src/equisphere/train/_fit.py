@@ -1,0 +1,173 @@
+"""Train by a recipe: data in, checkpoint and figures out."""
+
+import json
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.loggers import CSVLogger
+
+from equisphere import models
+from equisphere._files import replacing
+from equisphere.data import Digits, LabelledImages, SphericalImages, load_digits, loader
+from equisphere.models import ConfiguredModule
+from equisphere.train._evaluate import accuracy
+from equisphere.train._lightning import Classification
+from equisphere.train._recipes import Recipe
+
+#: added to the seed of the rotations, so that no set of digits shares them with another
+ROTATION_SEEDS = {"train": 1, "validation": 2, "test": 3}
+
+
+class RunError(ValueError):
+    """A folder holds another run than the one asked for, or one that must not be overwritten."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training: where it lies and what came out."""
+
+    folder: Path
+    model: ConfiguredModule
+    figures: dict[str, Any]
+
+
+def signals(images: LabelledImages, recipe: Recipe, part: str, rotated: bool, jitter: float = 0.0) -> SphericalImages:
+    """One part ("train", "validation" or "test") of the digits as signals, upright or each in its own orientation."""
+    bandwidth = getattr(models, recipe.model)(**recipe.settings).bandwidth
+    seed = 10 * recipe.seed + ROTATION_SEEDS[part]
+    return SphericalImages(images, bandwidth, rotated, seed, recipe.extent, jitter)
+
+
+def fit(
+    recipe: Recipe,
+    folder: str | Path,
+    digits: Digits | None = None,
+    devices: int = 1,
+    accelerator: str = "auto",
+    progress: bool = True,
+    resume: bool = False,
+) -> Run:
+    """Train, choose the epoch by validation accuracy, and look at the test digits once, at the end.
+
+    The folder receives `recipe.json`, `metrics.csv` (a row an epoch), `last.ckpt` (to resume from), and at the end
+    `model.safetensors` and `figures.json`; a folder with `figures.json` holds a whole run. A run that was interrupted and is
+    resumed goes on from its last whole epoch and ends with the same weights, to the bit, as one that was not.
+
+    Args:
+        recipe: what to train, on what, how.
+        folder: where to; made if need be.
+        digits: the data, where they are loaded already.
+        devices: how many processes or accelerators.
+        accelerator: as in Lightning: "auto", "cpu", "gpu".
+        progress: show a progress bar.
+        resume: go on with the run in the folder (or return it, where it is whole); begin, where there is none.
+
+    Raises:
+        RunError: where the folder holds a run and `resume` is not set, or a run of another recipe.
+        data.DataError: where the data cannot be read.
+    """
+    folder = Path(folder)
+    _prepare(recipe, folder, resume)
+    finished = folder / "figures.json"
+    if finished.exists():
+        return Run(folder, models.load(folder / "model.safetensors")[0], json.loads(finished.read_text()))
+    digits = digits or load_digits(recipe.data, recipe.seed)
+    torch.manual_seed(recipe.seed)
+    module = Classification(getattr(models, recipe.model)(**recipe.settings), recipe)
+    best = ModelCheckpoint(folder, "best", monitor="validation_accuracy", mode="max", enable_version_counter=False)
+    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    callbacks: list[Callback] = [best, last]
+    if recipe.patience is not None:
+        callbacks.append(EarlyStopping("validation_accuracy", mode="max", patience=recipe.patience))
+    if progress:
+        callbacks.append(TQDMProgressBar(leave=True))
+    began = time.perf_counter()
+    with _quiet():
+        trainer = pl.Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            strategy="ddp" if devices > 1 else "auto",
+            use_distributed_sampler=False,
+            max_epochs=recipe.epochs,
+            callbacks=callbacks,
+            logger=CSVLogger(str(folder), name="", version=""),
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            deterministic=True,
+        )
+        share = (trainer.world_size, trainer.global_rank)
+        training = signals(digits.train, recipe, "train", recipe.rotated, recipe.jitter)
+        held_out = signals(digits.validation, recipe, "validation", recipe.rotated)
+        checkpoint = folder / "last.ckpt"
+        trainer.fit(
+            module,
+            loader(training, recipe.batch_size, True, *share),
+            loader(held_out, 250, False, *share),
+            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+            weights_only=True,
+        )
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    seconds = time.perf_counter() - began
+    return _finish(recipe, folder, module, Path(best.best_model_path), digits, seconds)
+
+
+def _prepare(recipe: Recipe, folder: Path, resume: bool) -> None:
+    """Refuse to mix two runs in one folder; write the recipe."""
+    written = folder / "recipe.json"
+    if written.exists():
+        if not resume:
+            raise RunError(f"{folder} already holds a run. Resume it (--resume), or choose another folder (--output).")
+        before = json.loads(written.read_text())
+        if before != json.loads(json.dumps(recipe.to_dict())):
+            differing = [key for key, value in recipe.to_dict().items() if before.get(key) != value]
+            raise RunError(
+                f"{folder} holds a run of another recipe ({', '.join(differing)} differ), so it cannot be resumed as this "
+                "one. Give the same settings, or choose another folder (--output)."
+            )
+        return
+    with replacing(written) as part:
+        part.write_text(json.dumps(recipe.to_dict(), indent=2))
+
+
+def _finish(recipe: Recipe, folder: Path, module: Classification, best: Path, digits: Digits, seconds: float) -> Run:
+    """Weights of the best epoch, its figures on the test digits, and the files that say that the run is whole."""
+    weights = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
+    module.load_state_dict(weights)
+    model = module.model.eval().cpu()
+    figures = {
+        "test_accuracy": {
+            name: accuracy(model, signals(digits.test, recipe, "test", rotated))
+            for name, rotated in (("NR", False), ("R", True))
+        },
+        "validation_accuracy": max(row["validation_accuracy"] for row in module.history),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "digits": {"train": len(digits.train), "validation": len(digits.validation), "test": len(digits.test)},
+        "seconds": round(seconds, 1),
+        "history": module.history,
+    }
+    models.save(
+        model, folder / "model.safetensors", {"recipe": recipe.to_dict(), "data": digits.name, "figures": figures}
+    )
+    with replacing(folder / "figures.json") as part:
+        part.write_text(json.dumps(figures, indent=2))
+    return Run(folder, model, figures)
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801
+    """Lightning without its advice: on workers (the data are made in batches) and on folders that hold a run."""
+
+    def __enter__(self) -> Any:
+        caught = super().__enter__()
+        for message in (".*does not have many workers.*", ".*exists and is not empty.*", ".*`IterableDataset`.*"):
+            warnings.filterwarnings("ignore", message)
+        logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+        return caught

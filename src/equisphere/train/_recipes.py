@@ -1,0 +1,86 @@
+"""Recipes: everything that a training needs, by name."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from equisphere import _checks
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training, to the last number.
+
+    Attributes:
+        name: of the recipe.
+        model: class in `equisphere.models`.
+        settings: arguments of its constructor.
+        data: source of the digits, as in `data.load_digits`.
+        rotated: train on digits each in an orientation of its own (R) or upright (NR).
+        extent: angular radius of the image on the sphere, radians.
+        jitter: distortion of the images while training, as in `data.SphericalImages`.
+        epochs: passes over the training data.
+        batch_size: signals in a step.
+        learning_rate: the highest of a one-cycle schedule (Smith & Topin 2018).
+        weight_decay: of AdamW (Loshchilov & Hutter 2019).
+        label_smoothing: of the cross entropy.
+        patience: stop after so many epochs without a better validation accuracy; None: never before the end.
+        seed: of split, weights, order, rotations, jitter and dropout.
+    """
+
+    name: str
+    model: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    data: str | None = None
+    rotated: bool = False
+    extent: float = 1.2
+    jitter: float = 0.1
+    epochs: int = 16
+    batch_size: int = 64
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.0
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            _checks.positive_int(getattr(self, name), name)
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}.")
+        if self.patience is not None:
+            _checks.positive_int(self.patience, "patience")
+
+    def changed(self, **changes: Any) -> "Recipe":
+        """The recipe with some numbers changed; None leaves one as it is."""
+        return replace(self, **{key: value for key, value in changes.items() if value is not None})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON types."""
+        return asdict(self)
+
+
+def recipe_of(notes: dict[str, Any], path: object) -> Recipe:
+    """The recipe that the notes of a checkpoint carry.
+
+    Raises:
+        ValueError: where they carry none.
+    """
+    try:
+        return Recipe(**notes["recipe"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} does not say how its network was trained ({error}): `equisphere train` writes that."
+        ) from None
+
+
+EQUIVARIANT = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64}
+PLANAR = {"bandwidth": 24, "channels": [16, 32, 48, 80]}
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("digits", "SphericalClassifier", EQUIVARIANT),
+        Recipe("digits-planar", "PlanarClassifier", PLANAR),
+        Recipe("spherical-mnist", "SphericalClassifier", EQUIVARIANT, data="mnist", epochs=12),
+    )
+}
