@@ -1,14 +1,19 @@
 """All commands together."""
 
+import warnings
 from typing import Annotated
 
 import typer
 
 from equisphere import __version__
-from equisphere.cli._common import console
+from equisphere.cli._common import answer
 from equisphere.cli._demo import demo
 from equisphere.cli._predict import info, predict
 from equisphere.cli._train import evaluate, train
+
+# a library's notes to its own developers
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+warnings.filterwarnings("ignore", category=FutureWarning)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,16 +26,15 @@ for command in (demo, train, evaluate, predict, info):
     app.command()(command)
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
-        console.print(f"equisphere {__version__}", highlight=False)
+        answer.print(f"equisphere {__version__}", highlight=False)
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     pass

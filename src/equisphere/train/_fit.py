@@ -101,15 +101,20 @@ def fit(
             enable_progress_bar=progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            log_every_n_steps=1,
             deterministic=True,
         )
         share = (trainer.world_size, trainer.global_rank)
         training = signals(digits.train, recipe, "train", recipe.rotated, recipe.jitter)
         held_out = signals(digits.validation, recipe, "validation", recipe.rotated)
         checkpoint = folder / "last.ckpt"
+        batches = loader(training, recipe.batch_size, True, *share)
+        if checkpoint.exists():  # Lightning draws the first batch before it tells the sampler the epoch
+            done = torch.load(checkpoint, map_location="cpu", weights_only=True)["history"]
+            batches.sampler.set_epoch(len(done))  # type: ignore[union-attr]
         trainer.fit(
             module,
-            loader(training, recipe.batch_size, True, *share),
+            batches,
             loader(held_out, 250, False, *share),
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=True,

@@ -1,5 +1,6 @@
 """The training step, for PyTorch Lightning."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -28,14 +29,14 @@ class Classification(pl.LightningModule):
         """Draw dropout from (seed, epoch) alone: a resumed training is the unbroken one."""
         torch.manual_seed(self.recipe.seed + 1_000_003 * (self.current_epoch + 1) + self.global_rank)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: Sequence[Tensor], _: int) -> Tensor:
         """Loss of one batch."""
         c, labels = batch
         loss = self.loss(self.model(c), labels)
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels), logger=False)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: Sequence[Tensor], _: int) -> None:
         """Accuracy and loss on held-out data."""
         c, labels = batch
         logits = self.model(c)

@@ -1,0 +1,93 @@
+"""Checkpoints carry their configuration, and damage is named."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from equisphere.models import CheckpointError, PlanarClassifier, SphericalClassifier, load, save
+
+MODELS = [
+    SphericalClassifier(4, 1, (4, 6), (8, 6), anchors=5, activation="silu", hidden=8),
+    PlanarClassifier(4, 1, 8, (4, 6)),
+]
+
+
+@pytest.fixture(params=MODELS, ids=lambda model: type(model).__name__)
+def model(request):
+    return request.param.eval()
+
+
+def test_a_saved_network_comes_back_whole(model, tmp_path):
+    c = torch.randn(3, 1, 64)
+    again, notes = load(save(model, tmp_path / "model.safetensors", {"figures": {"NR": 0.9}}))
+    assert type(again) is type(model)
+    assert again.config == model.config
+    assert notes == {"figures": {"NR": 0.9}}
+    assert not again.training
+    torch.testing.assert_close(again(c), model(c), rtol=0, atol=0)
+
+
+def test_a_state_dict_says_how_to_make_the_network(model, tmp_path):
+    torch.save(model.state_dict(), tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    c = torch.randn(3, 1, 64)
+    torch.testing.assert_close(type(model).from_state_dict(state).eval()(c), model(c), rtol=0, atol=0)
+
+
+def test_a_state_dict_of_another_network_is_refused():
+    with pytest.raises(ValueError, match="from_state_dict"):
+        SphericalClassifier(4, 1, (4, 6), (8, 6), hidden=8).load_state_dict(MODELS[0].state_dict())
+    with pytest.raises(ValueError, match="of a PlanarClassifier"):
+        SphericalClassifier.from_state_dict(MODELS[1].state_dict())
+    with pytest.raises(ValueError, match="carries no configuration"):
+        SphericalClassifier.from_state_dict({"weight": torch.ones(1)})
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"gone\.safetensors"):
+        load(tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize("size", [0, 5, 200, -1])
+def test_a_truncated_checkpoint_is_named(model, tmp_path, size):
+    path = save(model, tmp_path / "cut.safetensors")
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match=r"cut\.safetensors"):
+        load(path)
+
+
+def test_a_foreign_checkpoint_is_named(tmp_path):
+    save_file({"weight": torch.ones(2)}, tmp_path / "foreign.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="another library"):
+        load(tmp_path / "foreign.safetensors")
+    torch.save({"weight": torch.ones(2)}, tmp_path / "pickle.safetensors")
+    with pytest.raises(CheckpointError, match=r"pickle\.safetensors"):
+        load(tmp_path / "pickle.safetensors")
+
+
+def test_weights_that_do_not_fit_the_configuration_are_named(model, tmp_path):
+    from safetensors import safe_open
+
+    path = save(model, tmp_path / "bent.safetensors")
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    name = next(iter(tensors))
+    save_file(tensors | {name: torch.ones(3, 3, 3, 3)}, path, metadata=header)
+    with pytest.raises(CheckpointError, match="does not fit the configuration"):
+        load(path)
+
+
+def test_a_failed_write_leaves_the_old_checkpoint(model, tmp_path, monkeypatch):
+    path = save(model, tmp_path / "model.safetensors")
+    before = path.read_bytes()
+
+    def half(tensors, file, metadata):
+        file.write_bytes(before[:100])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", half)
+    with pytest.raises(OSError, match="no space"):
+        save(model, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
