@@ -124,4 +124,4 @@ def _training(name: str) -> str:
 
 
 def _on(tested: int | None) -> str:
-    return "" if tested is None else f" on {tested:,} test digits".replace(",", "\u202f")
+    return "" if tested is None else f" on {tested:,} test digits"

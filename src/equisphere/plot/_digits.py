@@ -9,15 +9,17 @@ from matplotlib.figure import Figure
 from equisphere import _checks
 from equisphere.plot._globe import globe, place
 from equisphere.plot._style import INK, MUTED, NETWORKS, RIGHT, WRONG, empty, style
-from equisphere.plot._visible import FROM_BELOW, TILTED, everywhere, far_side, signals_of
+from equisphere.plot._visible import FROM_BELOW, TILTED, everywhere, facing, signals_of
+
+_ROWS = ("upright,\nfrom below", "rotated,\nfrom the\nnorth", "the same,\nface on")
 
 
 @style()
 def digits(signals: Mapping[str, Any], columns: int = 10, size: float = 1.0) -> Figure:
     """Show digits upright and rotated, and what each network reads from the rotated ones.
 
-    One column a digit: the upright one from below, where it stands; the rotated one from thirty degrees north and from the
-    opposite side, so that no part of the sphere is hidden; then the answers, the right with a tick and the wrong with a cross.
+    One column a digit: the upright one from below, where it stands; the rotated one from thirty degrees north, where
+    it may be hidden, and face on, with north up; then the answers, the right with a tick and the wrong with a cross.
 
     Args:
         signals: "coefficients" and "rotated", tensors `(n, L*L)`; "labels", n whole numbers; "predictions", for each
@@ -46,28 +48,22 @@ def digits(signals: Mapping[str, Any], columns: int = 10, size: float = 1.0) -> 
     for b in range(bands):
         rows = [b * band + gap + r * (size + gap) for r in range(3)]
         answers = [rows[2] + size + line * (r + 1) for r in range(len(predictions))]
-        for top, text in zip(
-            rows, ("upright,\nfrom below", "rotated,\nfrom the\nnorth", "the same,\nother side"), strict=True
-        ):
+        for top, text in zip(rows, _ROWS, strict=True):
             write(gutter - 0.14, top + size / 2, text, ha="right", linespacing=1.35)
         for y, name in zip(answers, predictions, strict=True):
             write(gutter - 0.14, y, name, ha="right", color=NETWORKS.get(name, INK), weight="bold")
         for i in range(b * columns, min((b + 1) * columns, len(labels))):
             left = gutter + (i - b * columns) * (size + gap)
             f = everywhere(upright[i])
-            limits = (
-                float(f.median()),
-                max(float(f.max()), float(f.median()) + 1e-6),
-            )  # most of the sphere is background
-            views = ((upright, FROM_BELOW), (rotated, TILTED), (rotated, far_side(TILTED)))
+            background = float(f.median())  # most of the sphere
+            limits = (background, max(float(f.max()), background + 1e-6))
+            views = ((upright, FROM_BELOW), (rotated, TILTED), (rotated, facing(rotated[i])))
             for top, (which, view) in zip(rows, views, strict=True):
                 globe(which[i], place(figure, left, top, size), view, limits, pixels=round(200 * size))
             for y, said in zip(answers, predictions.values(), strict=True):
                 right = int(said[i]) == int(labels[i])
-                text = f"{int(said[i])} {'✓' if right else '✗'}"
-                write(
-                    left + size / 2, y, text, ha="center", color=RIGHT if right else WRONG, weight="bold", fontsize=11
-                )
+                text, color = (f"{int(said[i])} ✓", RIGHT) if right else (f"{int(said[i])} ✗", WRONG)
+                write(left + size / 2, y, text, ha="center", color=color, weight="bold", fontsize=11)
     return figure
 
 

@@ -30,8 +30,6 @@ from equisphere.plot._style import (
 ROUNDING = 1e-6
 #: Errors below are drawn here: a logarithm has no place for 0.
 FLOOR = 1e-8
-
-
 #: Colour of a layer by its role.
 ROLES = {"exact": BLUE, "nonlinearity": VERMILION, "whole": INK}
 

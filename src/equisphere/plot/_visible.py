@@ -1,6 +1,6 @@
 """What an eye far away sees of a signal on the sphere."""
 
-from math import cos, pi, sin
+from math import atan2, cos, hypot, pi, sin
 
 import numpy as np
 import torch
@@ -29,13 +29,14 @@ def frame_of(view: View) -> Float64[np.ndarray, "3 3"]:
     return np.array([eye, right, up])
 
 
-def far_side(view: View) -> View:
-    """The view from the other end of the same line of sight.
+def facing(c: Float[Tensor, "coefficients"]) -> View:
+    """The view onto the side where most of a signal lies: its mean direction, read from degree 1, which is (y, z, x).
 
-    >>> far_side((0.5, 1.0)) == (pi - 0.5, 1.0 + pi)
+    >>> facing(torch.tensor([0.0, 0.0, -2.0, 0.0])) == (pi, 0.0)  # everything in the south
     True
     """
-    return pi - view[0], view[1] + pi
+    y, z, x = c[1:4].tolist() if len(c) >= 4 else (0.0, 0.0, 0.0)
+    return (atan2(hypot(x, y), z), atan2(y, x)) if (x, y, z) != (0, 0, 0) else TILTED
 
 
 def depth_of(pixels: int) -> Float64[np.ndarray, "pixels pixels"]:
@@ -66,9 +67,10 @@ def visible(c: Float[Tensor, "coefficients"], view: View, pixels: int) -> Float6
 
 
 def everywhere(c: Float[Tensor, "*n coefficients"]) -> Float64[Tensor, "*n nlat nlon"]:
-    """Values on a grid about twice as fine as the band limit asks, to find the least and the greatest."""
+    """Values on a grid at least twice as fine as the band limit asks, to find the least and the greatest."""
     L = _checks.bandwidth_of(c)
-    return SHT(GaussLegendre(L, nlat=2 * L + 2, nlon=4 * L + 4), L).inverse(c.detach().cpu().double())
+    rings = max(2 * L, 64)
+    return SHT(GaussLegendre(L, nlat=rings, nlon=2 * rings), L).inverse(c.detach().cpu().double())
 
 
 def signals_of(c: Tensor, ndim: int) -> Tensor:

@@ -21,12 +21,12 @@ def percent(fraction: float) -> str:
 
 
 def whole(number: int) -> str:
-    r"""A whole number, thousands apart.
+    """A whole number, thousands apart.
 
     >>> whole(58210)
-    '58\u202f210'
+    '58,210'
     """
-    return f"{number:,}".replace(",", "\u202f")
+    return f"{number:,}"
 
 
 def small(error: float | None) -> str:
@@ -90,8 +90,10 @@ def _change(by: Mapping[str, float], tested: int) -> str:
 
 def _same_size(parameters: Mapping[str, int]) -> str:
     ratio = parameters["planar"] / parameters["equivariant"]
-    if 0.85 <= ratio <= 1.15:
+    if 0.9 <= ratio <= 1.1:
         return "of the same size"
+    if 0.75 <= ratio <= 1.33:
+        return "of about the same size"
     return f"with {ratio:.1f} times as many parameters" if ratio > 1 else f"with {ratio:.0%} of its parameters"
 
 
@@ -176,14 +178,14 @@ def oversampling_words(oversampling: Mapping[str, Any]) -> str:
     for name, errors in oversampling["functions"].items():
         first = next((k for k in range(len(factors)) if max(errors[k:]) <= 3 * ROUNDING), None)
         if first is None:
-            falling.append(f"{name} from {small(errors[0])} to {small(errors[-1])}")
+            falling.append(f"{name} (from {small(errors[0])} to {small(errors[-1])})")
         else:
             exact.append(f"{name} from {factors[first]:g} on")
     words = []
     if exact:
         words.append(f"Exact to rounding: {', '.join(exact)}.")
     if falling:
-        words.append(f"Not so far at {factors[-1]:g}: {', '.join(falling)}.")
+        words.append(f"Still above rounding at {factors[-1]:g}: {', '.join(falling)}.")
     network = oversampling["network"]
     words.append(f"The output of the whole network goes from {small(network[0])} to {small(network[-1])}.")
     return " ".join(words)

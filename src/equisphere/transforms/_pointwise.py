@@ -28,6 +28,11 @@ def pointwise(
 
     Raises:
         ValueError: where the grid has an odd number of rings, or `function` changes the shape or dtype.
+
+    >>> import torch
+    >>> z = torch.tensor([0.0, 0.0, 1.0, 0.0])  # Y_10 is z, so its square has mean 1 / 4 pi
+    >>> pointwise(torch.square, z, GaussLegendre(2, nlat=4, nlon=8))[0] * torch.tensor(torch.pi).sqrt() * 2
+    tensor(1.)
     """
     if grid.nlat % 2:
         raise ValueError(f"the grid of a pointwise function needs an even number of rings, got {grid}.")

@@ -1,0 +1,96 @@
+"""The house as it was drawn: which way imports run, and that what is public is explained."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+import equisphere
+
+SOURCE = Path(equisphere.__file__).parent
+
+#: what each package may import from, beside the private modules at the root
+BELOW = {
+    "groups": set(),
+    "grids": set(),
+    "harmonics": set(),
+    "transforms": {"groups", "grids", "harmonics"},
+    "nn": {"transforms", "groups", "grids", "harmonics"},
+    "audit": {"transforms", "groups", "grids", "harmonics"},
+    "plot": {"transforms", "groups", "grids", "harmonics"},
+    "models": {"nn", "transforms", "groups", "grids", "harmonics"},
+    "data": {"transforms", "groups", "grids", "harmonics"},
+    "train": {"data", "models", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
+    "cli": {"train", "data", "models", "plot", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
+}
+CORE = ("torch", "numpy", "scipy", "jaxtyping")
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names that a module imports, at its head or later."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return names
+
+
+def test_every_package_has_its_place():
+    assert {path.parent.name for path in SOURCE.glob("*/__init__.py")} == BELOW.keys()
+
+
+@pytest.mark.parametrize("package", BELOW)
+def test_imports_run_downward(package):
+    for path in (SOURCE / package).glob("*.py"):
+        for name in imported(path):
+            parts = name.split(".")
+            if parts[0] == "equisphere" and len(parts) > 1 and parts[1] in BELOW:
+                assert parts[1] in BELOW[package] | {package}, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("package", ["groups", "grids", "harmonics", "transforms", "nn", "audit", "models"])
+def test_the_core_needs_its_four_libraries_alone(package):
+    standard = __import__("sys").stdlib_module_names
+    for path in (SOURCE / package).glob("*.py"):
+        foreign = {name.split(".")[0] for name in imported(path)} - standard - {"equisphere", *CORE}
+        assert foreign <= ({"safetensors"} if package == "models" else set()), f"{path.name} imports {foreign}"
+
+
+def public():
+    for package in BELOW:
+        if package == "cli":
+            continue
+        module = importlib.import_module(f"equisphere.{package}")
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isclass(value) or inspect.isfunction(value):
+                yield pytest.param(package, name, value, id=f"{package}.{name}")
+
+
+@pytest.mark.parametrize(("package", "name", "value"), list(public()))
+def test_what_is_public_is_explained(package, name, value):
+    text = inspect.getdoc(value) or ""
+    assert len(text) > 20
+    abstract = inspect.isabstract(value) or (inspect.isclass(value) and issubclass(value, Exception))
+    if package in ("groups", "grids", "harmonics", "transforms", "nn") and not abstract:
+        assert ">>>" in text, "no example"
+    if inspect.isfunction(value):
+        signature = inspect.signature(value)
+        assert signature.return_annotation is not inspect.Signature.empty
+        assert all(p.annotation is not inspect.Parameter.empty for p in signature.parameters.values())
+
+
+def test_the_library_asserts_nothing_and_prints_nothing():
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not isinstance(node, ast.Assert), f"{path} asserts"
+            assert not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"), f"{path} prints"
+
+
+def test_files_stay_small():
+    for path in SOURCE.rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 300, path
