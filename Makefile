@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench docs clean
 
 demo: .venv/demo  ## train on real digits and write the report to demo-report/
 	$(BIN)/equisphere demo --output demo-report
@@ -15,6 +15,13 @@ lint: .venv/test  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: .venv/demo  ## the transform against its plain form
+	$(BIN)/python benchmarks/transforms.py
+
+docs: .venv/demo  ## the demo with three seeds, and its figures into README.md (a quarter of an hour)
+	for seed in 0 1 2; do $(BIN)/equisphere demo --seed $$seed --output runs/demo-$$seed || exit 1; done
+	$(BIN)/python docs/write_evidence.py --demo runs/demo-0 runs/demo-1 runs/demo-2
 
 clean:
 	rm -rf .venv demo-report .mypy_cache .ruff_cache

@@ -99,7 +99,10 @@ def test_patience_stops_early(few, tmp_path):
 
 def test_the_planar_baseline_trains_too(few, tmp_path):
     recipe = RECIPES["digits-planar"].changed(settings={"bandwidth": 8, "channels": [4, 8]}, epochs=1)
-    assert fit(recipe, tmp_path / "run", few, progress=False).figures["parameters"] == 4 * 9 + 8 + 4 * 8 * 9 + 16 + 4 * 8 * 10 + 10
+    assert (
+        fit(recipe, tmp_path / "run", few, progress=False).figures["parameters"]
+        == 4 * 9 + 8 + 4 * 8 * 9 + 16 + 4 * 8 * 10 + 10
+    )
 
 
 @pytest.mark.usefixtures("as_user")

@@ -76,7 +76,7 @@ def run_demo(
     results = {
         "title": "Digits on the sphere",
         "seed": seed,
-        "machine": f"{torch.get_num_threads()} threads, {platform.system()} {platform.machine()}",
+        "machine": f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}",
         "versions": {"equisphere": es.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "date": date.today().isoformat(),
         "data": {"name": digits.name} | runs["equivariant", "NR"].figures["digits"],

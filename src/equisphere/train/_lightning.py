@@ -49,7 +49,7 @@ class Classification(pl.LightningModule):
         """Add a row to the history."""
         metrics = self.trainer.callback_metrics
         row = {name: float(metrics[name]) for name in ("train_loss", "validation_loss", "validation_accuracy")}
-        row = {"epoch": self.current_epoch, **row, "learning_rate": self.optimizers().param_groups[0]["lr"]}  # type: ignore[union-attr]
+        row = {"epoch": self.current_epoch + 1, **row, "learning_rate": self.optimizers().param_groups[0]["lr"]}  # type: ignore[union-attr]
         self.history.append(row)
         self._log_row(row)
 
