@@ -111,7 +111,7 @@ def fit(
         batches = loader(training, recipe.batch_size, True, *share)
         if checkpoint.exists():  # Lightning draws the first batch before it tells the sampler the epoch
             done = torch.load(checkpoint, map_location="cpu", weights_only=True)["history"]
-            batches.sampler.set_epoch(len(done))  # type: ignore[union-attr]
+            batches.sampler.set_epoch(len(done))  # type: ignore[attr-defined]
         trainer.fit(
             module,
             batches,
