@@ -9,7 +9,7 @@ import torch
 import equisphere as es
 from equisphere.models import PlanarClassifier, SphericalClassifier
 
-SMALL = {"classes": 4, "in_channels": 2, "channels": (6, 8), "bandwidths": (10, 6), "hidden": 8}
+SMALL = {"classes": 4, "in_channels": 2, "channels": (6, 6, 8), "bandwidths": (10, 8, 6), "hidden": 8}
 
 
 def train_a_little(model, c, labels):
@@ -27,7 +27,7 @@ def test_with_exact_nonlinearities_the_logits_are_invariant(trained, dtype, boun
     """A square at oversampling 1.5 does not alias, so that rounding alone is left, grown by a few layers."""
     model = SphericalClassifier(**SMALL).to(dtype)
     for block in model.blocks:
-        block[3] = es.nn.Activation(torch.square, block[3].bandwidth, oversampling=1.5)
+        block.activation = es.nn.Activation(torch.square, block.activation.bandwidth, oversampling=1.5)
     c = torch.randn(6, 2, 100, dtype=dtype)
     if trained:
         train_a_little(model, c, torch.arange(6) % 4)
@@ -74,10 +74,10 @@ def test_no_table_is_in_the_state_dict():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"channels": (6,)}, "one number for each block"),
+        ({"channels": (6, 6)}, "one number for each block"),
         ({"channels": (), "bandwidths": ()}, "one number for each block"),
-        ({"bandwidths": (6, 10)}, "must not rise"),
-        ({"bandwidths": (10, 0)}, "at least 1"),
+        ({"bandwidths": (6, 6, 10)}, "must not rise"),
+        ({"bandwidths": (10, 6, 0)}, "at least 1"),
         ({"activation": "step"}, "must be one of relu"),
         ({"dropout": 1.0}, "probability"),
         ({"classes": 0}, "at least 1"),

@@ -80,7 +80,7 @@ def layer_errors(
     >>> model = es.models.SphericalClassifier(channels=(4,), bandwidths=(6,))
     >>> errors = layer_errors(model, torch.randn(2, 1, 36), es.random_rotations(2))
     >>> [e.name for e in errors if e.own.max() > 1e-4]
-    ['blocks.0.3']
+    ['blocks.0.activation']
     """
     _checks.real(c, "coefficients")
     leaves = {name: module for name, module in model.named_modules() if name and not _measured_inside(module)}

@@ -20,13 +20,38 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
+class Block(nn.Module):
+    """Spectral pooling, zonal convolution, normalisation by power, nonlinearity; the input is added where channels agree.
+
+    Shape:
+        coefficients `(batch, before, K*K)`, K at least the bandwidth, to `(batch, after, bandwidth**2)`.
+    """
+
+    def __init__(
+        self, before: int, after: int, bandwidth: int, anchors: int | None, activation: str, oversampling: float
+    ) -> None:
+        super().__init__()
+        self.pool = SpectralPool(bandwidth)
+        self.conv = ZonalConv(before, after, bandwidth, anchors, bias=False)  # the shift of the norm is the bias
+        self.norm = SpectralBatchNorm(after)
+        self.activation = Activation(ACTIVATIONS[activation](), bandwidth, oversampling)
+        self.residual = before == after
+
+    def forward(self, c: Float[Tensor, "batch before coefficients"]) -> Float[Tensor, "batch after kept"]:
+        """One step of the network."""
+        c = self.pool(c)
+        y = self.activation(self.norm(self.conv(c)))
+        return c + y if self.residual else y
+
+
 class SphericalClassifier(ConfiguredModule):
     """Zonal convolutions in coefficients, then a head on invariants: the network of Esteves et al. (2018), one branch.
 
     Block i: spectral pooling to `bandwidths[i]`, zonal convolution to `channels[i]`, batch normalisation by power,
-    nonlinearity. The head sees the mean and the norm of every degree of every channel, so that the answer for a rotated
-    signal is the answer for the signal, but for the aliasing of the nonlinearities (see `nn.Activation`). Zonal filters and
-    invariants do not tell a signal from its mirror image.
+    nonlinearity; where the number of channels stays, the input is added (He et al. 2016). The head sees the mean and the norm
+    of every degree of every channel, so that the answer for a rotated signal is the answer for the signal, but for the
+    aliasing of the nonlinearities (see `nn.Activation`). Zonal filters and invariants do not tell a signal from its mirror
+    image.
 
     Args:
         classes: number of classes.
@@ -91,14 +116,7 @@ class SphericalClassifier(ConfiguredModule):
         self.blocks = nn.Sequential()
         for before, after, bandwidth in zip([in_channels, *channels], channels, bandwidths, strict=False):
             fewer = anchors if anchors is not None and anchors < bandwidth else None
-            self.blocks.append(
-                nn.Sequential(
-                    SpectralPool(bandwidth),
-                    ZonalConv(before, after, bandwidth, fewer, bias=False),  # the norm's shift is the bias
-                    SpectralBatchNorm(after),
-                    Activation(ACTIVATIONS[activation](), bandwidth, oversampling),
-                )
-            )
+            self.blocks.append(Block(before, after, bandwidth, fewer, activation, oversampling))
         self.mean, self.spectrum = GlobalPool(), PowerSpectrum()
         invariants = channels[-1] * bandwidths[-1]
         self.head = nn.Sequential(

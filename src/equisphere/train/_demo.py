@@ -153,7 +153,8 @@ def _row(name: str, kind: str, own: Tensor, reaching: Tensor) -> dict[str, Any]:
 def _oversampling(model: ConfiguredModule, c: Tensor, R: Tensor) -> dict[str, Any]:
     """Error of one activation, on the signals that reach the first one of the network, and of the network's answer."""
     with torch.no_grad():
-        reaching = model.get_submodule("blocks.0")[:-1](c)  # type: ignore[index]
+        first = model.get_submodule("blocks.0")
+        reaching = first.norm(first.conv(first.pool(c)))  # type: ignore[operator]
     functions = {
         name: [
             float(audit.rotation_error(es.nn.Activation(function, model.bandwidth, factor), reaching, R).median())
