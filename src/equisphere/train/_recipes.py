@@ -73,14 +73,30 @@ def recipe_of(notes: dict[str, Any], path: object) -> Recipe:
         ) from None
 
 
-EQUIVARIANT = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64}
-PLANAR = {"bandwidth": 24, "channels": [16, 32, 48, 80]}
+SMALL = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64}
+PLANAR = {"bandwidth": 24, "channels": [16, 32, 56, 80]}
+DEEP = {
+    "channels": [24, 32, 32, 32, 32, 32, 40],
+    "bandwidths": [24, 20, 16, 16, 16, 12, 10],
+    "anchors": 8,
+    "activation": "silu",
+    "hidden": 24,
+}
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe("digits", "SphericalClassifier", EQUIVARIANT),
+        Recipe("digits", "SphericalClassifier", SMALL),
         Recipe("digits-planar", "PlanarClassifier", PLANAR),
-        Recipe("spherical-mnist", "SphericalClassifier", EQUIVARIANT, data="mnist", epochs=12),
+        Recipe(
+            "spherical-mnist",
+            "SphericalClassifier",
+            DEEP,
+            data="mnist",
+            jitter=0.06,
+            epochs=24,
+            learning_rate=5e-3,
+            weight_decay=0.02,
+        ),
     )
 }
