@@ -19,8 +19,15 @@ def positive_int(value: object, name: str) -> int:
     return int(number)
 
 
+def tensor(x: object, name: str) -> None:
+    """Check for a torch tensor."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"{name} must be a torch tensor, got {type(x).__name__}. Convert it by `torch.as_tensor(x)`.")
+
+
 def bandwidth_of(coefficients: Tensor, name: str = "coefficients") -> int:
-    """Band limit L of flat coefficients `(..., L*L)`."""
+    """Band limit L of flat coefficients `(..., L*L)` of one signal or more."""
+    tensor(coefficients, name)
     size = coefficients.shape[-1] if coefficients.ndim else 0
     bandwidth = math.isqrt(size)
     if size == 0 or bandwidth * bandwidth != size:
@@ -28,6 +35,10 @@ def bandwidth_of(coefficients: Tensor, name: str = "coefficients") -> int:
             f"{name} must have a last dimension of L*L numbers, degree after degree (l*l + l + m), "
             f"got shape {tuple(coefficients.shape)}: {size} is no positive square number. "
             "A signal on a grid becomes coefficients by `es.SHT(grid)(signal)`."
+        )
+    if coefficients.numel() == 0:
+        raise ValueError(
+            f"{name} must hold at least one signal, got an empty batch of shape {tuple(coefficients.shape)}."
         )
     return bandwidth
 
@@ -55,6 +66,7 @@ def features_of(x: Tensor, channels: int, name: str = "coefficients") -> None:
 
 def floating(x: Tensor, name: str) -> None:
     """Check for float32, float64, complex64 or complex128 (or a half precision)."""
+    tensor(x, name)
     if not (x.is_floating_point() or x.is_complex()):
         raise ValueError(f"{name} must hold floating point numbers, got {x.dtype}. Convert it by `.float()`.")
 
@@ -88,6 +100,7 @@ def finite(x: Tensor, name: str) -> None:
 
 def rotations(R: Tensor, name: str = "R") -> None:
     """Check for rotation matrices `(..., 3, 3)`: orthogonal, of determinant +1."""
+    tensor(R, name)
     if R.ndim < 2 or R.shape[-2:] != (3, 3) or not R.is_floating_point():
         raise ValueError(
             f"{name} must hold real rotation matrices of shape (..., 3, 3), got {R.dtype} of shape {tuple(R.shape)}."

@@ -81,6 +81,13 @@ def test_first_weights_have_the_stated_variance(gain):
     assert not bool(layer.bias.any())
 
 
+def test_a_new_layer_has_the_gain_of_relu():
+    """Without another word multipliers have variance 2 / in_channels, and biases are zero."""
+    layer = ZonalConv(40, 500, 8)
+    assert float(layer.multipliers.detach().var()) == pytest.approx(2 / 40, rel=0.02)
+    assert not bool(layer.bias.any())
+
+
 def powers_through(layers, anchors, gain, channels=512, bandwidth=4):
     """Power (mean over channels and samples) after each of some layers of convolution and ReLU, over that before."""
     c = torch.randn(4, channels, bandwidth**2)

@@ -1,6 +1,7 @@
 """Training: what a run leaves behind, and that an interrupted one ends as an unbroken one."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,26 @@ def test_a_run_killed_and_resumed_ends_with_the_same_weights_and_log(few, unbrok
     assert torch.equal(weights(resumed), weights(unbroken))
     assert (resumed.folder / "metrics.csv").read_text() == (unbroken.folder / "metrics.csv").read_text()
     assert resumed.figures["test_accuracy"] == unbroken.figures["test_accuracy"]
+
+
+def test_a_run_killed_after_its_last_epoch_is_finished(few, unbroken, tmp_path):
+    run = fit(TINY, tmp_path / "run", few, progress=False)
+    (run.folder / "figures.json").unlink()
+    (run.folder / "model.safetensors").unlink()
+    resumed = fit(TINY, run.folder, few, progress=False, resume=True)
+    assert torch.equal(weights(resumed), weights(unbroken))
+    assert resumed.figures["history"] == unbroken.figures["history"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", "half"])
+def test_a_checkpoint_that_cannot_be_read_is_named(few, unbroken, tmp_path, content):
+    folder = tmp_path / "run"
+    shutil.copytree(unbroken.folder, folder)
+    (folder / "figures.json").unlink()
+    whole = (folder / "last.ckpt").read_bytes()
+    (folder / "last.ckpt").write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+    with pytest.raises(RunError, match=r"last\.ckpt cannot be read"):
+        fit(TINY, folder, few, progress=False, resume=True)
 
 
 def test_a_whole_run_is_not_trained_again(few, unbroken):

@@ -53,7 +53,8 @@ def rotation_about(axis: tuple[float, float, float], angle: float | Tensor) -> F
     >>> rotation_about((0, 0, 1), pi / 2).round(decimals=6) @ torch.tensor([1.0, 0.0, 0.0])  # x goes to y
     tensor([0., 1., 0.])
     """
-    angle = torch.as_tensor(angle, dtype=None if isinstance(angle, Tensor) else torch.get_default_dtype())
+    floats = isinstance(angle, Tensor) and angle.is_floating_point()
+    angle = torch.as_tensor(angle, dtype=None if floats else torch.get_default_dtype())
     direction = torch.tensor(axis, dtype=torch.float64)
     if direction.shape != (3,) or not bool(direction.norm() > 0):
         raise ValueError(f"axis must be three numbers, not all zero, got {axis}.")
@@ -76,9 +77,13 @@ def euler_angles(R: Float[Tensor, "*batch 3 3"]) -> tuple[Float64[Tensor, "*batc
     Returns:
         Three float64 tensors, without gradient (the angles are not smooth where beta is 0 or pi; `es.rotate` is).
 
+    Raises:
+        ValueError: where R holds anything but rotations.
+
     >>> [round(float(a), 6) for a in euler_angles(rotation_about((0, 0, 1), torch.tensor(0.5)))]
     [0.0, 0.0, 0.5]
     """
+    _checks.rotations(R)
     M = R.detach().double()
     alpha = torch.atan2(M[..., 1, 2], M[..., 0, 2])
     beta = torch.atan2(torch.hypot(M[..., 0, 2], M[..., 1, 2]), M[..., 2, 2])

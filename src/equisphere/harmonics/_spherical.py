@@ -49,6 +49,7 @@ def complex_harmonics(
     >>> complex_harmonics(1, np.array([0.3]), np.array([1.0]))  # Y_00 = 1 / sqrt(4 pi)
     array([[0.28209479+0.j]])
     """
+    bandwidth = _checks.positive_int(bandwidth, "bandwidth")
     Y = np.zeros((len(colatitudes), bandwidth**2), dtype=np.complex128)
     for m in range(bandwidth):
         P = associated_legendre(m, bandwidth, colatitudes)
@@ -81,6 +82,7 @@ def real_harmonics(
     >>> np.round(north * np.sqrt(4 * np.pi / 3), 6)  # (1/sqrt3, y, z, x)
     array([[0.57735, 0.     , 1.     , 0.     ]])
     """
+    bandwidth = _checks.positive_int(bandwidth, "bandwidth")
     Y = np.zeros((len(colatitudes), bandwidth**2))
     for m in range(bandwidth):
         P = associated_legendre(m, bandwidth, colatitudes)

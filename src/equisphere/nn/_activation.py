@@ -1,7 +1,7 @@
 """Pointwise nonlinearities on coefficients."""
 
 from collections.abc import Callable
-from math import ceil
+from math import ceil, inf
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -50,10 +50,12 @@ class Activation(nn.Module):
             raise ValueError(f"function must be callable, such as torch.relu, got {function!r}.")
         self.function = function
         self.bandwidth = _checks.positive_int(bandwidth, "bandwidth")
+        if oversampling is not None and not isinstance(oversampling, (int, float)):
+            raise ValueError(f"oversampling must be a number, got {oversampling!r}.")
         self.oversampling = 1.5 if oversampling is None else float(oversampling)
-        if not self.oversampling >= 1:
+        if not 1 <= self.oversampling < inf:
             raise ValueError(
-                f"oversampling must be at least 1 (a grid that carries the band limit itself), got {oversampling}."
+                f"oversampling must be at least 1 (a grid that carries the band limit itself) and finite, got {oversampling}."
             )
         resolved = ceil(round(self.oversampling * self.bandwidth, 6))
         rings = max(2, resolved + resolved % 2)

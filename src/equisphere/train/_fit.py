@@ -2,6 +2,7 @@
 
 import json
 import logging
+import pickle
 import time
 import warnings
 from dataclasses import dataclass
@@ -110,8 +111,7 @@ def fit(
         checkpoint = folder / "last.ckpt"
         batches = loader(training, recipe.batch_size, True, *share)
         if checkpoint.exists():  # Lightning draws the first batch before it tells the sampler the epoch
-            done = torch.load(checkpoint, map_location="cpu", weights_only=True)["history"]
-            batches.sampler.set_epoch(len(done))  # type: ignore[attr-defined]
+            batches.sampler.set_epoch(_epochs_done(checkpoint))  # type: ignore[attr-defined]
         trainer.fit(
             module,
             batches,
@@ -122,7 +122,7 @@ def fit(
     if trainer.interrupted:
         raise KeyboardInterrupt
     seconds = time.perf_counter() - began
-    return _finish(recipe, folder, module, Path(best.best_model_path), digits, seconds)
+    return _finish(recipe, folder, module, digits, seconds)
 
 
 def _prepare(recipe: Recipe, folder: Path, resume: bool) -> None:
@@ -143,9 +143,19 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool) -> None:
         part.write_text(json.dumps(recipe.to_dict(), indent=2))
 
 
-def _finish(recipe: Recipe, folder: Path, module: Classification, best: Path, digits: Digits, seconds: float) -> Run:
+def _epochs_done(checkpoint: Path) -> int:
+    """Whole epochs behind a checkpoint of the training."""
+    try:
+        return len(torch.load(checkpoint, map_location="cpu", weights_only=True)["history"])
+    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+        raise RunError(
+            f"{checkpoint} cannot be read ({error}), so the run cannot go on from there. Remove the folder to begin anew."
+        ) from error
+
+
+def _finish(recipe: Recipe, folder: Path, module: Classification, digits: Digits, seconds: float) -> Run:
     """Weights of the best epoch, its figures on the test digits, and the files that say that the run is whole."""
-    weights = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
+    weights = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(weights)
     model = module.model.eval().cpu()
     figures = {

@@ -74,7 +74,7 @@ def recipe_of(notes: dict[str, Any], path: object) -> Recipe:
 
 
 SMALL = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64}
-PLANAR = {"bandwidth": 24, "channels": [16, 32, 56, 80]}
+PLANAR = {"bandwidth": 24, "channels": [16, 32, 56, 88]}
 DEEP = {
     "channels": [24, 32, 32, 32, 32, 32, 40],
     "bandwidths": [24, 20, 16, 16, 16, 12, 10],

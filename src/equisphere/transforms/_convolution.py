@@ -33,7 +33,7 @@ def zonal_convolution(
         h: the numbers h_l0, `(..., L)`; leading dimensions are broadcast against those of `f`.
 
     Raises:
-        ValueError: where the band limits differ.
+        ValueError: where the band limits differ, or leading dimensions do not go together.
 
     >>> delta = torch.sqrt((2 * torch.arange(3) + 1) / (4 * pi))  # a point mass at the pole
     >>> f = torch.randn(9)
@@ -41,8 +41,15 @@ def zonal_convolution(
     True
     """
     L = _checks.bandwidth_of(f)
+    _checks.floating(f, "f")
+    _checks.floating(h, "h")
     if h.shape[-1:] != (L,):
         raise ValueError(f"h must hold one number for each of the {L} degrees of f, got shape {tuple(h.shape)}.")
     multiplier = convolution_constant(L).to(h) * h
     degree = torch.from_numpy(degrees_and_orders(L)[0]).to(f.device)
-    return f * multiplier[..., degree]
+    try:
+        return f * multiplier[..., degree]
+    except RuntimeError as error:
+        raise ValueError(
+            f"leading dimensions of f {tuple(f.shape)} and h {tuple(h.shape)} must broadcast, on one device: {error}."
+        ) from None

@@ -27,23 +27,31 @@ def pointwise(
         grid: where `function` acts; an even number of rings, and as fine as the error that is to remain asks.
 
     Raises:
-        ValueError: where the grid has an odd number of rings, or `function` changes the shape or dtype.
+        ValueError: where the coefficients are complex, the grid is too coarse for them or has an odd number of rings, or
+            `function` changes the shape or dtype.
 
     >>> import torch
-    >>> z = torch.tensor([0.0, 0.0, 1.0, 0.0])  # Y_10 is z, so its square has mean 1 / 4 pi
-    >>> pointwise(torch.square, z, GaussLegendre(2, nlat=4, nlon=8))[0] * torch.tensor(torch.pi).sqrt() * 2
-    tensor(1.)
+    >>> y = torch.tensor([0.0, 0.0, 1.0, 0.0])  # the mean of Y_10^2 over the sphere is 1 / 4 pi
+    >>> squared = pointwise(torch.square, y, GaussLegendre(2, nlat=4, nlon=8))
+    >>> bool(torch.isclose(squared[0], 1 / torch.tensor(4 * torch.pi).sqrt()))
+    True
     """
-    if grid.nlat % 2:
-        raise ValueError(f"the grid of a pointwise function needs an even number of rings, got {grid}.")
-    engine = ring_engine(grid, _checks.bandwidth_of(c), mirrored=True)
+    _checks.real(c, "coefficients")
+    L = _checks.bandwidth_of(c)
+    if not isinstance(grid, GaussLegendre) or grid.nlat % 2 or grid.exact_degree < 2 * (L - 1):
+        raise ValueError(
+            "a pointwise function needs a GaussLegendre grid with an even number of rings that carries the band limit "
+            f"{L} of the coefficients, got {grid}."
+        )
+    engine = ring_engine(grid, L, mirrored=True)
     to_grid = [partial(engine.to_grid, weighted=weighted) for weighted in (False, True)]
     from_grid = [partial(engine.from_grid, weighted=weighted) for weighted in (False, True)]
     samples = linear(columns(c, 1), to_grid[0], from_grid[0])
     values = function(samples)
-    if values.shape != samples.shape or values.dtype != samples.dtype:
+    if not isinstance(values, Tensor) or values.shape != samples.shape or values.dtype != samples.dtype:
+        made = f"{values.dtype} {tuple(values.shape)}" if isinstance(values, Tensor) else repr(values)
         raise ValueError(
-            "a pointwise function must keep shape and dtype, but it made "
-            f"{values.dtype} {tuple(values.shape)} of {samples.dtype} {tuple(samples.shape)}."
+            "a pointwise function must keep shape and dtype, but of "
+            f"{samples.dtype} {tuple(samples.shape)} it made {made}."
         )
     return uncolumns(linear(values, from_grid[1], to_grid[1]), c.shape[:-1])

@@ -45,9 +45,14 @@ def _about_z(c: Tensor, angle: Tensor) -> Tensor:
     return c * cosine[:, order.abs()] - c[:, partner] * (sine[:, order.abs()] * order.sign())
 
 
-def _rotated(c: Tensor, R: Tensor) -> Tensor:
-    """Rotate `(N, L*L)` by `(N, 3, 3)`: R = R_z(alpha) R_y(beta) R_z(gamma), and R_y = J R_z J^-1, J = R_x(-pi/2)."""
+def _rotated(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
+    """Rotate `(N, L*L)` by `(N, 3, 3)`: R = R_z(alpha) R_y(beta) R_z(gamma), and R_y = J R_z J^-1, J = R_x(-pi/2).
+
+    The inverse undoes the same three angles: it is the transpose to rounding, where R is a rotation to a few digits only.
+    """
     alpha, beta, gamma = euler_angles(R)
+    if inverse:
+        alpha, beta, gamma = -gamma, -beta, -alpha
     return _about_z(_quarter(_about_z(_quarter(_about_z(c, gamma), inverse=True), beta)), alpha)
 
 
@@ -66,40 +71,47 @@ def _generators(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class _Rotate(torch.autograd.Function):
-    """Rotation, with its derivatives in the coefficients and, through the Lie algebra, in the rotation.
+    """Rotation or its inverse, with derivatives in the coefficients and, through the Lie algebra, in the rotation.
 
     With dR = [w]x R, the rotated signal changes by w . (L_x, L_y, L_z) c'. No Euler angle is differentiated, so the
     derivative is right at beta = 0 and pi too. That in R is the one along SO(3): its part across it is zero.
     """
 
     @staticmethod
-    def forward(c: Tensor, R: Tensor) -> Tensor:
-        return _rotated(c, R)
+    def forward(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
+        return _rotated(c, R, inverse)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tensor) -> None:
+        ctx.inverse = inputs[2]
         ctx.save_for_backward(inputs[1], output)
         ctx.save_for_forward(inputs[1], output)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         R, rotated = ctx.saved_tensors
-        by_c = _Rotate.apply(gradient, R.mT) if ctx.needs_input_grad[0] else None
+        by_c = _Rotate.apply(gradient, R, not ctx.inverse) if ctx.needs_input_grad[0] else None
         by_R = None
         if ctx.needs_input_grad[1]:
             torque = torch.stack([(gradient * g).sum(-1) for g in _Generators.apply(rotated)], dim=-1).to(R.dtype)
-            by_R = _cross_matrix(torque / 2) @ R
-        return by_c, by_R
+            cross = _cross_matrix(torque / 2)
+            by_R = (cross @ R.mT).mT if ctx.inverse else cross @ R
+        return by_c, by_R, None
 
     @staticmethod
-    def jvp(ctx: Any, c_tangent: Tensor | None, R_tangent: Tensor | None) -> Tensor:
+    def jvp(ctx: Any, c_tangent: Tensor | None, R_tangent: Tensor | None, _: None) -> Tensor:
         R, rotated = ctx.saved_tensors
-        out = torch.zeros_like(rotated) if c_tangent is None else _Rotate.apply(c_tangent, R)
+        out = torch.zeros_like(rotated) if c_tangent is None else _Rotate.apply(c_tangent, R, ctx.inverse)
         if R_tangent is not None:
-            W = R_tangent @ R.mT
+            W = R_tangent.mT @ R if ctx.inverse else R_tangent @ R.mT
             spin = torch.stack((W[:, 2, 1] - W[:, 1, 2], W[:, 0, 2] - W[:, 2, 0], W[:, 1, 0] - W[:, 0, 1]), dim=-1) / 2
             out = out + sum(spin[:, i : i + 1].to(out.dtype) * g for i, g in enumerate(_Generators.apply(rotated)))
         return out
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], c: Tensor, R: Tensor, inverse: bool) -> tuple[Tensor, int]:
+        c, R = (_batched(x, dim, info.batch_size) for x, dim in zip((c, R), in_dims, strict=False))
+        return _Rotate.apply(c.flatten(0, 1), R.flatten(0, 1), inverse).unflatten(0, c.shape[:2]), 0
 
 
 class _Generators(torch.autograd.Function):
@@ -120,6 +132,16 @@ class _Generators(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return _Generators.apply(tangent)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], c: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        c = c.movedim(in_dims[0], 0)
+        return tuple(g.unflatten(0, c.shape[:2]) for g in _Generators.apply(c.flatten(0, 1))), (0, 0, 0)
+
+
+def _batched(x: Tensor, dim: int | None, size: int) -> Tensor:
+    """With the mapped dimension in front; repeated, where there is none."""
+    return x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
 
 
 def _cross_matrix(w: Tensor) -> Tensor:
@@ -158,6 +180,7 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
     """
     _checks.floating(c, "coefficients")
     _checks.bandwidth_of(c)
+    _checks.finite(c, "coefficients")
     _checks.rotations(R)
     if R.device != c.device:
         raise ValueError(f"coefficients and R must be on one device, got {c.device} and {R.device}: `R.to(c.device)`.")
@@ -173,7 +196,7 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
             f"R {tuple(R.shape)} has {tuple(R.shape[:-2])}. A rotation for each sample of a batch of channels is `R[:, None]`."
         ) from None
     flat = c.expand(*leading, -1).reshape(-1, c.shape[-1])
-    return _Rotate.apply(flat, R.expand(*leading, 3, 3).reshape(-1, 3, 3)).reshape(*leading, c.shape[-1])
+    return _Rotate.apply(flat, R.expand(*leading, 3, 3).reshape(-1, 3, 3), False).reshape(*leading, c.shape[-1])
 
 
 def rotate_signal(

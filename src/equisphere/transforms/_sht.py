@@ -83,9 +83,11 @@ class SHT(nn.Module):
         """Synthesis: coefficients `(..., L*L)` to the signal `(..., nlat, nlon)`.
 
         Raises:
-            ValueError: where the coefficients are not those of this band limit, empty, or not floating point.
+            ValueError: where the coefficients are not those of this band limit, empty, not floating point, or not finite.
         """
-        return self._to_grid(coefficients, weighted=False)
+        f = self._to_grid(coefficients, weighted=False)
+        _checks.finite(f[..., 0, 0], "coefficients")  # a bad coefficient reaches every sample of its signal
+        return f
 
     def adjoint(self, coefficients: Coefficients) -> Signal:
         """Adjoint of analysis: <forward(f), c> = <f, adjoint(c)>. It is synthesis, times the quadrature weights."""
