@@ -18,7 +18,7 @@ def rotation_error(
     R: Float[Tensor, "n 3 3"],
     invariant: bool = False,
 ) -> Float[Tensor, "n"]:
-    """||T(R.f) - R.T(f)|| / ||R.T(f)|| for each rotation R (Cobb et al. 2021, section 4.1), over the whole batch at once.
+    """||T(R.f) - R.T(f)|| / ||R.T(f)|| for each rotation R (Cobb et al. 2021), over the whole batch at once.
 
     Coefficients are rotated, never samples, so that nothing but T adds to the error.
 

@@ -31,7 +31,7 @@ def demo(
     from equisphere.train import run_demo
 
     began = time.perf_counter()
-    results, signals = run_demo(output, seed, data, epochs, say=lambda line: console.print(f"[bold]{line}[/]"))
+    results, signals = run_demo(output, lambda line: console.print(f"[bold]{line}[/]"), seed, data, epochs)
     console.print("[bold]drawing the report[/]")
     drawing = time.perf_counter()
     with replacing(output / "results.json") as part:

@@ -22,7 +22,7 @@ def _sealed(theta: Float[np.ndarray, "n"], weights: Float[np.ndarray, "n"], degr
 def fejer_midpoints(n: int) -> Rule:
     """Fejér's first rule, theta_j = pi (2j+1) / 2n: the Driscoll-Healy rule that avoids the poles.
 
-    For even n = 2b these are the weights of Driscoll & Healy (1994), theorem 3, as MATH writes them:
+    For even n = 2b these are the weights of Driscoll & Healy (1994), theorem 3, as docs/math.md, 4, writes them:
     w_j = (2/b) sin(theta_j) sum_{l<b} sin((2l+1) theta_j) / (2l+1).
     """
     theta = np.pi * (2 * np.arange(n) + 1) / (2 * n)

@@ -11,10 +11,10 @@ def associated_legendre(
 ) -> Float[np.ndarray, "degrees n"]:
     r"""P_lm(cos theta) of one order m for every degree l = m .. L-1.
 
-    Orthonormal on the sphere, without the Condon-Shortley phase: the complex harmonic of MATH 3 is
+    Orthonormal on the sphere, without the Condon-Shortley phase: the complex harmonic of docs/math.md, 3, is
     Y_lm = (-1)^m P_lm(cos theta) e^{i m phi}, and 2 pi ∫ P_lm P_l'm sin theta dtheta = delta_ll'.
 
-    Upward recurrence in l, which is stable (Holmes & Featherstone 2002, eq. 11-13):
+    Upward recurrence in l, which is stable (the forward columns of Holmes & Featherstone 2002):
         P_mm = sqrt((1 / 4 pi) prod_{k=1}^m (2k+1) / 2k) sin^m theta
         P_lm = a_lm (cos theta P_{l-1,m} - b_lm P_{l-2,m}),
         a_lm = sqrt((4 l^2 - 1) / (l^2 - m^2)),   b_lm = sqrt(((l-1)^2 - m^2) / (4 (l-1)^2 - 1)).

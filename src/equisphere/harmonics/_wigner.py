@@ -11,10 +11,10 @@ def wigner_d(degree: int, beta: float) -> Float[np.ndarray, "size size"]:
     r"""Wigner's small d^l_{mn}(beta), rows m and columns n = -l .. l.
 
     Convention: d^l(beta) = exp(-i beta J_y) in the basis of `complex_harmonics`: the rotation by beta about y takes
-    f_lm to sum_n d^l_mn(beta) f_ln (Varshalovich et al. 1988, section 4.3).
+    f_lm to sum_n d^l_mn(beta) f_ln (Varshalovich et al. 1988).
 
     Upward recurrence in the degree at fixed (m, n), which is stable, from k = max(|m|, |n|)
-    (Kostelec & Rockmore 2008, eq. 4.5 rewritten for d without its normalisation):
+    (Kostelec & Rockmore 2008):
         d^{j+1} = (j+1)(2j+1) / (A_{j+1}) [ (cos beta - mn / (j(j+1))) d^j - A_j / (j (2j+1)) d^{j-1} ],
         A_j = sqrt((j^2 - m^2)(j^2 - n^2)).
 
@@ -90,7 +90,7 @@ def wigner_D(degree: int, alpha: float, beta: float, gamma: float) -> Complex[np
     """Wigner's D^l_{mn}(alpha, beta, gamma) = e^{-i m alpha} d^l_mn(beta) e^{-i n gamma}.
 
     Convention: active rotations, R = R_z(alpha) R_y(beta) R_z(gamma), angles in radians; for (g.f)(x) = f(R^-1 x),
-    (g.f)_lm = sum_n D^l_mn f_ln in the basis of `complex_harmonics` (MATH 8).
+    (g.f)_lm = sum_n D^l_mn f_ln in the basis of `complex_harmonics` (docs/math.md, 8).
 
     >>> import numpy as np
     >>> bool(np.allclose(wigner_D(3, 0.2, 0.0, 0.3), wigner_D(3, 0.5, 0.0, 0.0)))

@@ -15,7 +15,7 @@ class Activation(nn.Module):
     r"""A pointwise function sigma of the signal, projected back to its band limit: synthesis, sigma, analysis.
 
     On functions f -> sigma(f) commutes with rotations exactly. Here sigma(f) meets a grid, and what lies beyond the band
-    limit that the grid resolves is mistaken for lower degrees: that aliasing is the whole equivariance error (MATH 7).
+    limit that the grid resolves is mistaken for lower degrees: that aliasing is the whole equivariance error (docs/math.md, 7).
     A grid for band limit `oversampling * L` makes it smaller:
 
     - sigma a polynomial of degree p: none but rounding from `oversampling = (p + 1) / 2` on (1.5 for squares, 2 for cubes);

@@ -11,7 +11,7 @@ from equisphere.transforms import power_spectrum
 
 
 class SpectralPool(nn.Module):
-    """Spectral pooling: keep the degrees below a lower band limit, drop the rest (MATH 6; Rippel et al. 2015).
+    """Spectral pooling: keep the degrees below a lower band limit, drop the rest (docs/math.md, 6; Rippel et al. 2015).
 
     The best approximation of the signal at the lower band limit. Exactly equivariant: rotations do not mix degrees.
 
@@ -116,7 +116,7 @@ class SpectralBatchNorm(nn.Module):
 
 
 class PowerSpectrum(nn.Module):
-    """The invariant descriptor (||f^0||, .., ||f^{L-1}||) of each channel (MATH 6; Kazhdan et al. 2003).
+    """The invariant descriptor (||f^0||, .., ||f^{L-1}||) of each channel (docs/math.md, 6; Kazhdan et al. 2003).
 
     ||f^l|| is the root of the power of degree l; invariant, since a rotation acts on each degree by a unitary matrix.
     The gradient at a degree without power is taken as zero.

@@ -13,7 +13,7 @@ from equisphere.transforms import convolution_constant
 class ZonalConv(nn.Module):
     r"""The SO(3)-equivariant convolution of Esteves et al. (2018), coefficients to coefficients.
 
-    (f * h)_lm = 2 pi sqrt(4 pi / (2l+1)) f_lm h_l0 (their eq. 7, constant of MATH 5), summed over input channels. What is
+    (f * h)_lm = 2 pi sqrt(4 pi / (2l+1)) f_lm h_l0 (constant of docs/math.md, 5), summed over input channels. What is
     learned is the multiplier of each degree, w_l = 2 pi sqrt(4 pi / (2l+1)) h_l0: a point-like filter has a flat w, so that
     w, not h, is what varies smoothly with l for a filter local in space. `filters` gives h_l0.
 
@@ -28,7 +28,7 @@ class ZonalConv(nn.Module):
         out_channels: channels of the output.
         bandwidth: band limit L of input and output.
         anchors: learn w_l at this many degrees, evenly spaced from 0 to L-1, and interpolate linearly between them
-            (section 5.3 there): fewer numbers, filters local in space. All L degrees by default.
+            (Esteves et al. 2018): fewer numbers, filters local in space. All L degrees by default.
         bias: add a learned constant to each output channel (to degree 0, the only invariant one).
 
     Shape:

@@ -31,7 +31,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def run_demo(
-    folder: Path, seed: int = 0, data: str | None = None, epochs: int | None = None, say: Callable[[str], None] = print
+    folder: Path, say: Callable[[str], None], seed: int = 0, data: str | None = None, epochs: int | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train both networks upright and rotated, and measure all that the report shows.
 
@@ -39,10 +39,10 @@ def run_demo(
 
     Args:
         folder: where the runs go.
+        say: told what is being done.
         seed: of everything.
         data: source of the digits, as in `data.load_digits`.
         epochs: fewer or more than the recipes have.
-        say: told what is being done.
 
     Returns:
         Figures (JSON types) and the signals that the report shows, as `plot.write_report` takes them.

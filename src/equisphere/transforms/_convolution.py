@@ -26,7 +26,7 @@ def zonal_convolution(
     """(f * h)_lm = 2 pi sqrt(4 pi / (2l+1)) f_lm h_l0: convolution of a signal with a kernel over SO(3).
 
     (f * h)(x) = ∫_SO(3) f(g.N) h(g^-1 x) dg, N the north pole and dg of total measure 8 pi^2 (Driscoll & Healy 1994,
-    theorem 1, with the constant of MATH 5). Of a kernel only its zonal part h_l0 matters.
+    theorem 1, with the constant of docs/math.md, 5). Of a kernel only its zonal part h_l0 matters.
 
     Args:
         f: coefficients `(..., L*L)`.

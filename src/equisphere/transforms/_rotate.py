@@ -151,7 +151,7 @@ def _cross_matrix(w: Tensor) -> Tensor:
 
 
 def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotations 3 3"]) -> Tensor:
-    r"""Rotate signals given by their coefficients: (R.f)(x) = f(R^-1 x), (R.f)_lm = sum_n D^l_mn(R) f_ln (MATH 8).
+    r"""Rotate signals given by their coefficients: (R.f)(x) = f(R^-1 x), (R.f)_lm = sum_n D^l_mn(R) f_ln (docs/math.md, 8).
 
     Exact to rounding for every rotation, the ambiguous Euler angles at beta = 0 and pi included; no grid is visited.
     Differentiable to any order in `c` and in `R` (along SO(3): the gradient in R is tangent to it). Cost O(L^3) a signal,

@@ -9,7 +9,7 @@ from equisphere.harmonics import degrees_and_orders
 
 
 def power_spectrum(c: Shaped[Tensor, "*batch coefficients"]) -> Float[Tensor, "*batch degrees"]:
-    """Power of each degree, ||f^l||^2 = sum_m |f_lm|^2: invariant, since D^l is unitary (MATH 6).
+    """Power of each degree, ||f^l||^2 = sum_m |f_lm|^2: invariant, since D^l is unitary (docs/math.md, 6).
 
     The powers sum to the integral of |f|^2 over the sphere (Parseval).
 
