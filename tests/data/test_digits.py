@@ -136,3 +136,23 @@ def test_an_npz_without_an_array_says_which(arrays, tmp_path):
 def test_the_whole_of_mnist(real_data):
     digits = load_digits(real_data / "mnist.npz")
     assert [len(part) for part in (digits.train, digits.validation, digits.test)] == [55000, 5000, 10000]
+
+
+def test_a_download_is_verified_and_its_failure_explained(arrays, tmp_path, monkeypatch):
+    asked = {}
+
+    def retrieve(url, known_hash, **options):
+        asked.update(url=url, hash=known_hash)
+        np.savez(tmp_path / "mnist.npz", **arrays)
+        return str(tmp_path / "mnist.npz")
+
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    assert len(load_digits("mnist").test) == N
+    assert asked["hash"].startswith("sha256:")
+
+    def offline(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("pooch.retrieve", offline)
+    with pytest.raises(DataError, match="could not be downloaded"):
+        load_digits("mnist")

@@ -31,7 +31,9 @@ def demo(
     from equisphere.train import run_demo
 
     began = time.perf_counter()
-    results, signals = run_demo(output, lambda line: console.print(f"[bold]{line}[/]"), seed, data, epochs)
+    results, signals = run_demo(
+        output, lambda line: console.print(f"[bold]{line}[/]"), seed, data, epochs, progress=not as_json
+    )
     console.print("[bold]drawing the report[/]")
     drawing = time.perf_counter()
     with replacing(output / "results.json") as part:

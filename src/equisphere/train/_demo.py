@@ -31,7 +31,12 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def run_demo(
-    folder: Path, say: Callable[[str], None], seed: int = 0, data: str | None = None, epochs: int | None = None
+    folder: Path,
+    say: Callable[[str], None],
+    seed: int = 0,
+    data: str | None = None,
+    epochs: int | None = None,
+    progress: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train both networks upright and rotated, and measure all that the report shows.
 
@@ -43,6 +48,7 @@ def run_demo(
         seed: of everything.
         data: source of the digits, as in `data.load_digits`.
         epochs: fewer or more than the recipes have.
+        progress: show progress bars.
 
     Returns:
         Figures (JSON types) and the signals that the report shows, as `plot.write_report` takes them.
@@ -58,7 +64,7 @@ def run_demo(
     runs = {}
     for (network, protocol), recipe in recipes.items():
         say(f"training the {network} network on {'rotated' if protocol == 'R' else 'upright'} digits")
-        run = fit(recipe, folder / "runs" / f"{network}-{protocol}", digits, resume=True)
+        run = fit(recipe, folder / "runs" / f"{network}-{protocol}", digits, progress=progress, resume=True)
         runs[network, protocol] = run
         seconds[f"training, {network}, {'rotated' if protocol == 'R' else 'upright'}"] = run.figures["seconds"]
     upright = {network: runs[network, "NR"].model for network in NETWORKS}
