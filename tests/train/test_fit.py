@@ -79,6 +79,21 @@ def test_a_run_killed_and_resumed_ends_with_the_same_weights_and_log(few, unbrok
     assert resumed.figures["test_accuracy"] == unbroken.figures["test_accuracy"]
 
 
+def test_an_interruption_comes_through(few, tmp_path, monkeypatch):
+    from equisphere.train._lightning import Classification
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Classification, "training_step", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(TINY, tmp_path / "run", few, progress=False)
+    finally:
+        signal.signal(signal.SIGINT, before)  # Lightning stops listening to it
+
+
 def test_a_run_killed_after_its_last_epoch_is_finished(few, unbroken, tmp_path):
     run = fit(TINY, tmp_path / "run", few, progress=False)
     (run.folder / "figures.json").unlink()

@@ -6,7 +6,7 @@ from math import pi
 
 import torch
 from jaxtyping import Float, Float32, Int64
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from equisphere.data._digits import LabelledImages
@@ -78,10 +78,13 @@ class SphericalImages(Dataset):
 class Batches(Sampler):
     """Batches of indices; shuffled by (seed, epoch) alone, so that a resumed training sees what an unbroken one sees.
 
-    With several processes (`replicas`), each takes every `replicas`-th batch from its `rank` on.
+    Of several processes (of torch.distributed, unless `replicas` and `rank` say otherwise) each takes every
+    `replicas`-th batch from its `rank` on.
     """
 
-    def __init__(self, n: int, size: int, shuffle: bool, seed: int, replicas: int = 1, rank: int = 0) -> None:
+    def __init__(
+        self, n: int, size: int, shuffle: bool, seed: int, replicas: int | None = None, rank: int | None = None
+    ) -> None:
         self.n, self.size, self.shuffle, self.seed = n, min(size, n), shuffle, seed
         self.replicas, self.rank, self.epoch = replicas, rank, 0
 
@@ -89,23 +92,32 @@ class Batches(Sampler):
         """Say which epoch comes; the training loop calls it."""
         self.epoch = epoch
 
+    def _share(self) -> tuple[int, int]:
+        """How many processes share the batches, and which this one is."""
+        if self.replicas is not None:
+            return self.replicas, self.rank or 0
+        if distributed.is_available() and distributed.is_initialized():
+            return distributed.get_world_size(), distributed.get_rank()
+        return 1, 0
+
     def __len__(self) -> int:
         """Number of batches of this process."""
-        whole = self.n // self.size if self.shuffle else -(-self.n // self.size)
-        return whole // self.replicas if self.shuffle else len(range(self.rank, whole, self.replicas))
+        replicas, rank = self._share()
+        if self.shuffle:
+            return self.n // self.size // replicas
+        return len(range(rank, -(-self.n // self.size), replicas))
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches of one epoch; a last one that is not full is left out of a shuffled epoch."""
+        replicas, rank = self._share()
         order = torch.arange(self.n)
         if self.shuffle:
             order = torch.randperm(self.n, generator=torch.Generator().manual_seed(self.seed + self.epoch))
-        parts = list(order.split(self.size))[self.rank :: self.replicas][: len(self)]
+        parts = list(order.split(self.size))[rank::replicas][: len(self)]
         return (Batch(part, self.epoch) for part in parts)
 
 
-def loader(
-    data: SphericalImages, batch_size: int, shuffle: bool = False, replicas: int = 1, rank: int = 0
-) -> DataLoader:
+def loader(data: SphericalImages, batch_size: int, shuffle: bool = False) -> DataLoader:
     """Batches of a data set, for a training or evaluation loop; takes nothing from torch's own source of randomness."""
-    batches = Batches(len(data), batch_size, shuffle, data.seed, replicas, rank)
+    batches = Batches(len(data), batch_size, shuffle, data.seed)
     return DataLoader(data, sampler=batches, batch_size=None, generator=torch.Generator())

@@ -3,7 +3,6 @@
 import json
 import logging
 import pickle
-import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,12 +88,12 @@ def fit(
         callbacks.append(EarlyStopping("validation_accuracy", mode="max", patience=recipe.patience))
     if progress:
         callbacks.append(TQDMProgressBar(leave=True))
-    began = time.perf_counter()
+    checkpoint = folder / "last.ckpt"
     with _quiet():
         trainer = pl.Trainer(
             accelerator=accelerator,
             devices=devices,
-            strategy="ddp" if devices > 1 else "auto",
+            strategy="ddp_spawn" if devices > 1 else "auto",
             use_distributed_sampler=False,
             max_epochs=recipe.epochs,
             callbacks=callbacks,
@@ -105,24 +104,19 @@ def fit(
             log_every_n_steps=1,
             deterministic=True,
         )
-        share = (trainer.world_size, trainer.global_rank)
         training = signals(digits.train, recipe, "train", recipe.rotated, recipe.jitter)
         held_out = signals(digits.validation, recipe, "validation", recipe.rotated)
-        checkpoint = folder / "last.ckpt"
-        batches = loader(training, recipe.batch_size, True, *share)
+        batches = loader(training, recipe.batch_size, shuffle=True)
         if checkpoint.exists():  # Lightning draws the first batch before it tells the sampler the epoch
-            batches.sampler.set_epoch(_epochs_done(checkpoint))  # type: ignore[attr-defined]
-        trainer.fit(
-            module,
-            batches,
-            loader(held_out, 250, False, *share),
-            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
-            weights_only=True,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    seconds = time.perf_counter() - began
-    return _finish(recipe, folder, module, digits, seconds)
+            batches.sampler.set_epoch(len(_read(checkpoint)["history"]))  # type: ignore[attr-defined]
+        try:
+            resumed = str(checkpoint) if checkpoint.exists() else None
+            trainer.fit(module, batches, loader(held_out, 250), ckpt_path=resumed, weights_only=True)
+        except SystemExit:
+            if trainer.interrupted:  # Lightning's answer to Ctrl-C
+                raise KeyboardInterrupt from None
+            raise
+    return _finish(recipe, folder, module, digits)
 
 
 def _prepare(recipe: Recipe, folder: Path, resume: bool) -> None:
@@ -143,31 +137,32 @@ def _prepare(recipe: Recipe, folder: Path, resume: bool) -> None:
         part.write_text(json.dumps(recipe.to_dict(), indent=2))
 
 
-def _epochs_done(checkpoint: Path) -> int:
-    """Whole epochs behind a checkpoint of the training."""
+def _read(checkpoint: Path) -> dict[str, Any]:
+    """A checkpoint of the training."""
     try:
-        return len(torch.load(checkpoint, map_location="cpu", weights_only=True)["history"])
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        return {key: content[key] for key in ("state_dict", "history", "seconds")}
     except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         raise RunError(
             f"{checkpoint} cannot be read ({error}), so the run cannot go on from there. Remove the folder to begin anew."
         ) from error
 
 
-def _finish(recipe: Recipe, folder: Path, module: Classification, digits: Digits, seconds: float) -> Run:
+def _finish(recipe: Recipe, folder: Path, module: Classification, digits: Digits) -> Run:
     """Weights of the best epoch, its figures on the test digits, and the files that say that the run is whole."""
-    weights = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(weights)
+    last = _read(folder / "last.ckpt")
+    module.load_state_dict(_read(folder / "best.ckpt")["state_dict"])
     model = module.model.eval().cpu()
     figures = {
         "test_accuracy": {
             name: accuracy(model, signals(digits.test, recipe, "test", rotated))
             for name, rotated in (("NR", False), ("R", True))
         },
-        "validation_accuracy": max(row["validation_accuracy"] for row in module.history),
+        "validation_accuracy": max(row["validation_accuracy"] for row in last["history"]),
         "parameters": sum(p.numel() for p in model.parameters()),
         "digits": {"train": len(digits.train), "validation": len(digits.validation), "test": len(digits.test)},
-        "seconds": round(seconds, 1),
-        "history": module.history,
+        "seconds": round(last["seconds"], 1),
+        "history": last["history"],
     }
     models.save(
         model, folder / "model.safetensors", {"recipe": recipe.to_dict(), "data": digits.name, "figures": figures}

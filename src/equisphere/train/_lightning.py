@@ -1,5 +1,6 @@
 """The training step, for PyTorch Lightning."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,9 +20,11 @@ class Classification(pl.LightningModule):
         self.model, self.recipe = model, recipe
         self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.history: list[dict[str, float]] = []
+        self.seconds = 0.0
 
     def on_train_start(self) -> None:
-        """Write the epochs before an interruption into the log again."""
+        """Start the clock, and write the epochs before an interruption into the log again."""
+        self._began = time.perf_counter() - self.seconds
         for row in self.history:
             self._log_row(row)
 
@@ -59,12 +62,13 @@ class Classification(pl.LightningModule):
             self.logger.save()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the history in the checkpoint."""
+        """Keep the history and the time taken in the checkpoint."""
         checkpoint["history"] = self.history
+        checkpoint["seconds"] = time.perf_counter() - self._began
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it from there."""
-        self.history = list(checkpoint["history"])
+        """Take them from there."""
+        self.history, self.seconds = list(checkpoint["history"]), checkpoint["seconds"]
 
     def configure_optimizers(self) -> Any:
         """AdamW, without decay of biases and norms, under one cycle of the learning rate."""
