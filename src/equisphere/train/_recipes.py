@@ -86,8 +86,8 @@ DEEP = {
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe("digits", "SphericalClassifier", SMALL),
-        Recipe("digits-planar", "PlanarClassifier", PLANAR),
+        Recipe("digits", "SphericalClassifier", SMALL, epochs=20),
+        Recipe("digits-planar", "PlanarClassifier", PLANAR, epochs=12),
         Recipe(
             "spherical-mnist",
             "SphericalClassifier",
