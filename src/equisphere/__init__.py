@@ -9,23 +9,40 @@
 True
 """
 
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from equisphere import audit, grids, groups, harmonics, models, nn, transforms
 from equisphere.groups import random_rotations
 from equisphere.transforms import SHT, power_spectrum, rotate, rotate_signal
+
+if TYPE_CHECKING:
+    from equisphere import data, plot, train
 
 __version__ = "0.1.0"
 
 __all__ = [
     "SHT",
     "audit",
+    "data",
     "grids",
     "groups",
     "harmonics",
     "models",
     "nn",
+    "plot",
     "power_spectrum",
     "random_rotations",
     "rotate",
     "rotate_signal",
+    "train",
     "transforms",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load the packages that need an extra only when they are asked for."""
+    if name in ("data", "plot", "train"):
+        return import_module(f"equisphere.{name}")
+    raise AttributeError(f"module 'equisphere' has no attribute {name!r}")

@@ -93,8 +93,8 @@ def finite(x: Tensor, name: str) -> None:
     """Check for NaN and infinity."""
     if readable(x) and not bool(torch.isfinite(x.detach()).all()):
         raise ValueError(
-            f"{name} must be finite, got NaN or infinite values. Fill missing data first "
-            "(for example `torch.nan_to_num(signal)`, with the gap marked in a channel of its own)."
+            f"{name} must be finite, got NaN, infinite values, or numbers so large that sums of them are. Fill missing data "
+            "first (for example `torch.nan_to_num(signal)`, with the gap marked in a channel of its own), and scale large ones."
         )
 
 

@@ -78,11 +78,31 @@ def test_the_network_is_left_as_it_was_even_after_an_error(training):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+def test_a_single_layer_is_a_network_too():
+    (only,) = layer_errors(es.nn.Activation(nn.ReLU(), 8), torch.randn(2, 2, 64), es.random_rotations(2))
+    assert (only.name, only.kind) == ("", "Activation")
+    assert float(only.own.min()) > 1e-4
+
+
+def test_a_module_is_measured_in_evaluation_mode():
+    model = SphericalClassifier(4, 2, (4,), (8,), hidden=8, dropout=0.5).train()
+    model.head[0].eval()
+    c, R = torch.randn(4, 2, 64), es.random_rotations(2)
+    errors = rotation_error(model, c, R, invariant=True)
+    assert float(errors.max()) < 0.1
+    assert model.training
+    assert not model.head[0].training
+
+
 @pytest.mark.usefixtures("as_user")
 def test_bad_input_is_explained():
     with pytest.raises(ValueError, match="zero everywhere"):
         rotation_error(torch.zeros_like, torch.randn(2, 64), es.random_rotations(1))
     with pytest.raises(ValueError, match="must be real"):
         layer_errors(network(), torch.randn(2, 2, 64, dtype=torch.complex64), es.random_rotations(1))
+    with pytest.raises(ValueError, match="invariant=True"):
+        rotation_error(lambda c: c[..., :2], torch.randn(2, 64), es.random_rotations(1))
+    with pytest.raises(ValueError, match="output of the function must be finite"):
+        rotation_error(lambda c: c / 0, torch.randn(2, 64), es.random_rotations(1))
     with pytest.raises(ValueError, match="R must"):
         rotation_error(torch.relu, torch.randn(2, 64), torch.randn(1, 3, 3))

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
-from equisphere.models import CheckpointError, PlanarClassifier, SphericalClassifier, load, save
+from equisphere.models import CheckpointError, ConfiguredModule, PlanarClassifier, SphericalClassifier, load, save
+from equisphere.nn import ZonalConv
 
 MODELS = [
     SphericalClassifier(4, 1, (4, 6), (8, 6), anchors=5, activation="silu", hidden=8),
@@ -66,8 +68,6 @@ def test_a_foreign_checkpoint_is_named(tmp_path):
 
 
 def test_weights_that_do_not_fit_the_configuration_are_named(model, tmp_path):
-    from safetensors import safe_open
-
     path = save(model, tmp_path / "bent.safetensors")
     with safe_open(path, "pt") as file:
         header = file.metadata()
@@ -75,6 +75,52 @@ def test_weights_that_do_not_fit_the_configuration_are_named(model, tmp_path):
     name = next(iter(tensors))
     save_file(tensors | {name: torch.ones(3, 3, 3, 3)}, path, metadata=header)
     with pytest.raises(CheckpointError, match="does not fit the configuration"):
+        load(path)
+
+
+@pytest.mark.parametrize("damage", ["nan", "integers"])
+def test_damaged_weights_are_named(model, tmp_path, damage):
+    path = save(model, tmp_path / "bad.safetensors")
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    name = "head.0.weight" if "head.0.weight" in tensors else "head.3.weight"
+    bad = tensors[name] * torch.nan if damage == "nan" else tensors[name].int()
+    save_file(tensors | {name: bad}, path, metadata=header)
+    with pytest.raises(CheckpointError, match=name.replace(".", r"\.")):
+        load(path)
+
+
+def test_the_dtype_is_kept(tmp_path):
+    model = SphericalClassifier(4, 1, (4,), (8,), hidden=8).double().eval()
+    c = torch.randn(3, 1, 64, dtype=torch.float64)
+    again, _ = load(save(model, tmp_path / "model.safetensors"))
+    torch.testing.assert_close(again(c), model(c), rtol=0, atol=0)
+
+
+@pytest.mark.usefixtures("as_user")
+def test_what_cannot_be_saved_is_explained(tmp_path):
+    with pytest.raises(ValueError, match="ConfiguredModule"):
+        save(torch.nn.Linear(2, 2), tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="must be a dict"):
+        save(MODELS[0], tmp_path / "model.safetensors", [1])
+    with pytest.raises(ValueError, match="is a folder"):
+        save(MODELS[0], tmp_path)
+    with pytest.raises(CheckpointError, match="is a folder"):
+        load(tmp_path)
+
+
+def test_a_network_of_ones_own_is_saved_and_loaded(tmp_path):
+    class Own(ConfiguredModule):
+        def __init__(self, width=3):
+            super().__init__()
+            self.config = {"width": width}
+            self.conv = ZonalConv(1, width, 4)
+
+    path = save(Own(5), tmp_path / "own.safetensors")
+    assert load(path)[0].conv.out_channels == 5
+    del ConfiguredModule.kinds["Own"]
+    with pytest.raises(CheckpointError, match="import the module that defines it"):
         load(path)
 
 

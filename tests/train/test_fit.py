@@ -124,8 +124,23 @@ def test_a_whole_run_is_not_trained_again(few, unbroken):
 def test_a_folder_with_a_run_is_not_overwritten(few, unbroken):
     with pytest.raises(RunError, match="already holds a run"):
         fit(TINY, unbroken.folder, few, progress=False)
-    with pytest.raises(RunError, match="epochs differ"):
+    with pytest.raises(RunError, match="epochs was 3, now 4"):
         fit(TINY.changed(epochs=4), unbroken.folder, few, progress=False, resume=True)
+
+
+def test_a_start_that_fails_leaves_nothing_behind(few, tmp_path):
+    from equisphere.data import DataError
+
+    with pytest.raises(DataError, match="no data file"):
+        fit(TINY.changed(data=str(tmp_path / "gone.npz")), tmp_path / "run", progress=False)
+    with pytest.raises(RunError, match="devices=0"):
+        fit(TINY, tmp_path / "run", few, progress=False, devices=0)
+    with pytest.raises(RunError, match="quantum"):
+        fit(TINY, tmp_path / "run", few, progress=False, accelerator="quantum")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        fit(TINY, tmp_path / "file" / "run", few, progress=False)
 
 
 def test_patience_stops_early(few, tmp_path):
@@ -144,7 +159,13 @@ def test_the_planar_baseline_trains_too(few, tmp_path):
 @pytest.mark.usefixtures("as_user")
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"epochs": 0}, "epochs"), ({"learning_rate": -1.0}, "learning_rate"), ({"patience": 0}, "patience")],
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"patience": 0}, "patience"),
+        ({"seed": -1}, "seed"),
+        ({"extent": 4.0}, "extent"),
+    ],
 )
 def test_a_recipe_that_cannot_be_is_explained(change, message):
     with pytest.raises(ValueError, match=message):

@@ -1,6 +1,7 @@
 """Equivariance as a measured number, layer by layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,26 +24,53 @@ def rotation_error(
     Coefficients are rotated, never samples, so that nothing but T adds to the error.
 
     Args:
-        function: T, coefficients `(..., L*L)` to coefficients of any band limit, or to invariants.
+        function: T, coefficients `(..., L*L)` to coefficients of any band limit, or to invariants. A module is measured in
+            evaluation mode.
         c: coefficients of the signals f.
         R: rotation matrices.
-        invariant: the output does not turn with the input: compare with T(f) itself.
+        invariant: the output does not turn with the input: compare with T(f) itself. Say so for logits, which are taken
+            for coefficients otherwise wherever their number is a square.
 
     Raises:
-        ValueError: where the output vanishes, so that no relative error exists.
+        ValueError: where the output vanishes, so that no relative error exists, is not finite, or cannot be rotated.
 
     >>> c, R = torch.randn(2, 3, 64), torch.linalg.qr(torch.randn(4, 3, 3))[0]
     >>> R = R * torch.linalg.det(R)[:, None, None]
     >>> bool((rotation_error(lambda c: 2 * c, c, R) < 1e-5).all())
     True
     """
-    with torch.no_grad():
+    if not callable(function):
+        raise ValueError(f"function must be callable, such as a module, got {function!r}.")
+    with _evaluating(function), torch.no_grad():
         straight = function(c)
+        _checks.finite(straight, "the output of the function")
         errors = []
         for matrix in R:
-            expected = straight if invariant else rotate(straight, matrix)
+            expected = straight if invariant else _turned(straight, matrix)
             errors.append(_relative(function(rotate(c, matrix)), expected))
     return torch.stack(errors)
+
+
+@contextmanager
+def _evaluating(function: object) -> Iterator[None]:
+    """Put a module into evaluation mode, and each of its parts back into the mode in which it was."""
+    modes = [(part, part.training) for part in function.modules()] if isinstance(function, nn.Module) else []
+    try:
+        for part, _ in modes:
+            part.training = False
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def _turned(output: Tensor, matrix: Tensor) -> Tensor:
+    try:
+        return rotate(output, matrix)
+    except ValueError as error:
+        raise ValueError(
+            f"the output cannot be rotated as coefficients; for invariants, give invariant=True. {error}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -50,7 +78,7 @@ class LayerError:
     """Equivariance error of one layer in a network.
 
     Attributes:
-        name: qualified name of the submodule.
+        name: qualified name of the submodule; empty for the model itself.
         kind: its class.
         own: relative error that the layer adds, for each rotation: that on the input which reaches it.
         reaching: relative error at its output, of the whole network up to there, for each rotation.
@@ -69,7 +97,7 @@ def layer_errors(
 
     A layer is a submodule without submodules; one that receives `(batch, channels, L*L)` is taken to give coefficients again
     unless it says by an attribute `gives_invariants = True` that it does not, and one that receives anything else to act on
-    invariants. The network's mode is restored.
+    invariants. The mode of every part is restored.
 
     Args:
         model: a network whose input is coefficients.
@@ -83,13 +111,11 @@ def layer_errors(
     ['blocks.0.activation']
     """
     _checks.real(c, "coefficients")
-    leaves = {name: module for name, module in model.named_modules() if name and not _measured_inside(module)}
-    leaves = {
-        name: module for name, module in leaves.items() if not any(name.startswith(f"{outer}.") for outer in leaves)
-    }
-    was_training = model.training
-    model.eval()
-    try:
+    leaves = {name: module for name, module in model.named_modules() if not _measured_inside(module)}
+    for outer in [name for name, module in leaves.items() if getattr(module, "is_one_layer", False)]:
+        inside = f"{outer}." if outer else ""
+        leaves = {name: module for name, module in leaves.items() if name == outer or not name.startswith(inside)}
+    with _evaluating(model), torch.no_grad():
         straight = _record(model, leaves, c)
         own: dict[str, list[Tensor]] = {name: [] for name in straight}
         reaching: dict[str, list[Tensor]] = {name: [] for name in straight}
@@ -100,12 +126,9 @@ def layer_errors(
                 signals = x.ndim == 3
                 invariant = not signals or getattr(module, "gives_invariants", False)
                 expected = y if invariant else rotate(y, matrix)
-                with torch.no_grad():
-                    alone = module(rotate(x, matrix)) if signals else module(x)
+                alone = module(rotate(x, matrix)) if signals else module(x)
                 own[name].append(_relative(alone, expected))
                 reaching[name].append(_relative(turned[name][1], expected))
-    finally:
-        model.train(was_training)
     return [
         LayerError(name, type(leaves[name]).__name__, torch.stack(own[name]), torch.stack(reaching[name]))
         for name in straight
@@ -129,8 +152,7 @@ def _record(model: nn.Module, leaves: dict[str, nn.Module], c: Tensor) -> dict[s
 
     handles = [module.register_forward_hook(keep(name)) for name, module in leaves.items()]
     try:
-        with torch.no_grad():
-            model(c)
+        model(c)
     finally:
         for handle in handles:
             handle.remove()

@@ -1,6 +1,7 @@
 """What the commands share."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -27,6 +28,9 @@ def teaching(command: Command) -> Command:
         except KeyboardInterrupt:
             console.print("[yellow]interrupted[/]; what is finished is kept, and --resume goes on from there.")
             raise typer.Exit(130) from None
+        except BrokenPipeError:  # whoever read the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
         except (ValueError, OSError, ImportError) as error:
             console.print("[bold red]error:[/]", end=" ")
             console.print(str(error), markup=False, highlight=False)

@@ -32,7 +32,12 @@ def demo(
 
     began = time.perf_counter()
     results, signals = run_demo(
-        output, lambda line: console.print(f"[bold]{line}[/]"), seed, data, epochs, progress=not as_json
+        output,
+        lambda line: console.print(f"[bold]{line}[/]"),
+        seed,
+        data,
+        epochs,
+        progress=not as_json and console.is_terminal,
     )
     console.print("[bold]drawing the report[/]")
     drawing = time.perf_counter()

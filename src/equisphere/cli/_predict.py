@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from equisphere import __version__
@@ -26,7 +27,8 @@ def predict(
 ) -> None:
     """Read digits from pictures, whatever way up they are.
 
-    A picture that cannot be read does not stop the others: it is named at the end, and the exit code is 1.
+    A picture that cannot be read does not stop the others: it is named at the end, and the exit code is 1. Folders are
+    not searched deeper. Since no orientation is preferred, a 6 and a 9 of the same form are one and the same.
     """
     from equisphere import models
     from equisphere.data import DataError, find_pictures, image_coefficients, read_digit
@@ -37,7 +39,12 @@ def predict(
     found: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     for given in pictures:
-        for path in find_pictures(given):
+        try:
+            paths = find_pictures(given)
+        except DataError as error:
+            failed.append({"file": str(given), "error": str(error)})
+            continue
+        for path in paths:
             try:
                 image = read_digit(path, invert)
             except DataError as error:
@@ -46,16 +53,23 @@ def predict(
             with torch.no_grad():
                 c = image_coefficients(image.float() / 255, model.bandwidth, recipe.extent)
                 shares = model(c[None, None]).softmax(1)[0]
-            found.append({"file": str(path), "digit": int(shares.argmax()), "probability": float(shares.max())})
+            found.append(
+                {
+                    "file": str(path),
+                    "digit": int(shares.argmax()),
+                    "probability": float(shares.max()),
+                    "probabilities": [round(share, 6) for share in shares.tolist()],
+                }
+            )
     if as_json:
         print_json({"predictions": found, "failed": failed})
     else:
         table = Table("picture", "digit", "probability")
         for row in found:
-            table.add_row(row["file"], str(row["digit"]), percent(row["probability"]))
+            table.add_row(escape(row["file"]), str(row["digit"]), percent(row["probability"]))
         answer.print(table)
         for row in failed:
-            console.print(f"[red]not read:[/] {row['error']}", highlight=False)
+            console.print(f"[red]not read:[/] {escape(row['error'])}", highlight=False)
     if failed:
         raise typer.Exit(1)
 
@@ -72,7 +86,7 @@ def info(
         return
     table = Table("", "", show_header=False)
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        table.add_row(name, escape(str(value)))
     answer.print(table)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from equisphere.cli._common import answer, percent, print_json, teaching
+from equisphere.cli._common import answer, console, percent, print_json, teaching
 
 Data = Annotated[
     str | None,
@@ -33,7 +33,7 @@ def train(
         bool, typer.Option("--rotated", help="Train on randomly rotated signals (R), not upright.")
     ] = False,
     devices: Annotated[int, typer.Option(help="Number of processes (CPU) or accelerators.")] = 1,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -44,9 +44,12 @@ def train(
 
     Example: equisphere train spherical-mnist --data mnist.npz --output runs/mnist
     """
-    from equisphere.train import RECIPES, fit
+    from equisphere.train import RECIPES, fit, recorded
 
     if recipe == "list":
+        if as_json:
+            print_json([known.to_dict() for known in RECIPES.values()])
+            return
         for known in RECIPES.values():
             answer.print(
                 f"[bold]{known.name}[/]: {known.model} {known.settings}, {known.epochs} epochs", highlight=False
@@ -54,11 +57,13 @@ def train(
         return
     if recipe not in RECIPES:
         raise typer.BadParameter(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}.", param_hint="RECIPE")
-    chosen = RECIPES[recipe].changed(
-        data=data, seed=seed, epochs=epochs, patience=patience, rotated=True if rotated else None
-    )
+    given = {"data": data, "seed": seed, "epochs": epochs, "patience": patience, "rotated": rotated or None}
+    chosen = RECIPES[recipe].changed(**given)
     folder = output or Path("runs") / f"{recipe}-seed{chosen.seed}"
-    run = fit(chosen, folder, devices=devices, accelerator=accelerator, progress=not as_json, resume=resume)
+    if resume and (folder / "recipe.json").exists():  # what is not given stays as it was
+        chosen = recorded(folder).changed(**given)
+    bar = not as_json and console.is_terminal
+    run = fit(chosen, folder, devices=devices, accelerator=accelerator, progress=bar, resume=resume)
     report = {"folder": str(folder), **{k: v for k, v in run.figures.items() if k != "history"}}
     _show(report, "trained on " + ("rotated" if chosen.rotated else "upright") + " signals", as_json)
     if not as_json:

@@ -122,7 +122,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         ) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, TypeError) as error:
         raise DataError(
-            f"{path} cannot be read as an npz file of arrays ({error}): truncated, or of another kind."
+            f"{path} cannot be read as an npz file of arrays ({type(error).__name__}): truncated, or of another kind."
         ) from error
 
 
@@ -162,6 +162,6 @@ def _labelled(arrays: dict[str, np.ndarray], part: str, path: Path) -> LabelledI
         )
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() > 9:
         raise DataError(
-            f"{path}: y_{part} must hold the digits 0 to 9, got {labels.dtype} {labels.min()} to {labels.max()}."
+            f"{path}: y_{part} must hold the digits 0 to 9 as integers, got {labels.dtype} {labels.min()} to {labels.max()}."
         )
     return LabelledImages(torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64)))

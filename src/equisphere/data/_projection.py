@@ -45,6 +45,11 @@ def image_coefficients(
     """
     if images.ndim < 2 or images.numel() == 0:
         raise ValueError(f"images must have shape (..., height, width) and hold pixels, got {tuple(images.shape)}.")
+    if images.ndim == 3 and images.shape[-1] in (3, 4):
+        raise ValueError(
+            f"images must end with (height, width), got {tuple(images.shape)}: bring colours to the front by "
+            "`images.permute(2, 0, 1)`, which gives a signal for each."
+        )
     if images.is_complex():
         raise ValueError("images must be real, got complex numbers.")
     if not 0 < extent < pi:

@@ -126,7 +126,11 @@ class DriscollHealy(RingGrid):
         nlon: int | None = None,
     ) -> None:
         """See `RingGrid.__init__`; `poles` chooses the variant that has the north pole as a node."""
-        object.__setattr__(self, "poles", bool(poles))
+        if not isinstance(poles, bool):
+            raise ValueError(
+                f"poles must be True or False, got {poles!r}. A grid of any size is DriscollHealy(nlat=..., nlon=...)."
+            )
+        object.__setattr__(self, "poles", poles)
         super().__init__(bandwidth, nlat=nlat, nlon=nlon)
 
     def _rule(self) -> Rule:

@@ -22,11 +22,14 @@ def random_rotations(
     Raises:
         ValueError: where n is not a positive integer.
 
-    >>> R = random_rotations(5, torch.Generator().manual_seed(0))
+    >>> import torch, equisphere as es
+    >>> R = es.random_rotations(5, torch.Generator().manual_seed(0))
     >>> bool(torch.allclose(R @ R.mT, torch.eye(3).expand(5, 3, 3), atol=1e-6))
     True
     """
     n = _checks.positive_int(n, "n")
+    if dtype is not None and not dtype.is_floating_point:
+        raise ValueError(f"dtype must be a floating point one, got {dtype}.")
     device = generator.device if generator is not None else None
     q = torch.randn(n, 4, generator=generator, dtype=torch.float64, device=device)
     w, x, y, z = (q / q.norm(dim=1, keepdim=True)).unbind(1)

@@ -31,8 +31,8 @@ def wigner_d(degree: int, beta: float) -> Float[np.ndarray, "size size"]:
            [-0.7071,  0.    ,  0.7071],
            [ 0.5   , -0.7071,  0.5   ]])
     """
-    if degree < 0:
-        raise ValueError(f"degree must be at least 0, got {degree}.")
+    if not hasattr(degree, "__index__") or degree < 0:
+        raise ValueError(f"degree must be an integer of at least 0, got {degree!r}.")
     return wigner_d_series(degree + 1, beta)[-1]
 
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from equisphere._files import replacing
 from equisphere.models._configured import ConfiguredModule
 
@@ -23,6 +25,7 @@ def save(model: ConfiguredModule, path: str | Path, notes: dict[str, Any] | None
         notes: anything that JSON holds and a reader of the file should know: data, protocol, figures.
 
     Raises:
+        ValueError: where the network carries no configuration, or the notes are no dict that JSON can hold.
         OSError: where the place cannot be written.
 
     >>> import tempfile
@@ -37,9 +40,19 @@ def save(model: ConfiguredModule, path: str | Path, notes: dict[str, Any] | None
     from safetensors.torch import save_file
 
     path = Path(path)
+    if not isinstance(model, ConfiguredModule):
+        raise ValueError(
+            f"a checkpoint carries the configuration of its network, which a {type(model).__name__} does not know. Make the "
+            "network a subclass of equisphere.models.ConfiguredModule that sets `self.config` to the arguments of its "
+            "constructor, or write its weights by `torch.save(model.state_dict(), path)`."
+        )
+    if notes is not None and not isinstance(notes, dict):
+        raise ValueError(f"notes must be a dict of what JSON holds, got {type(notes).__name__}.")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: give the name of a file, such as {path / 'model.safetensors'}.")
     state = model.state_dict()
     extra = state.pop("_extra_state")
-    header = {"format": FORMAT, "model": json.dumps(extra), "notes": json.dumps(notes or {})}
+    header = {"format": FORMAT, "model": json.dumps(extra), "notes": json.dumps(notes or {}, allow_nan=False)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with replacing(path) as part:
         save_file(tensors, part, metadata=header)
@@ -47,15 +60,19 @@ def save(model: ConfiguredModule, path: str | Path, notes: dict[str, Any] | None
 
 
 def load(path: str | Path) -> tuple[ConfiguredModule, dict[str, Any]]:
-    """Read a checkpoint that `save` wrote: the network, in evaluation mode on the CPU, and the notes.
+    """Read a checkpoint that `save` wrote: the network, in evaluation mode on the CPU in its own dtype, and the notes.
+
+    A network of a class of your own needs its module imported first.
 
     Raises:
         FileNotFoundError: where there is no such file.
-        CheckpointError: where the file is truncated, of another library, or does not fit its own configuration.
+        CheckpointError: where the file is truncated, damaged, of another library, or does not fit its own configuration.
     """
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: give the file in it, such as {path / 'model.safetensors'}.")
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}.")
     try:
@@ -73,9 +90,25 @@ def load(path: str | Path) -> tuple[ConfiguredModule, dict[str, Any]]:
             f"{header.get('format')!r}, where {FORMAT!r} is expected."
         )
     try:
-        extra = json.loads(header["model"])
-        model = ConfiguredModule.kinds[extra["kind"]].from_state_dict({**state, "_extra_state": extra})
-        notes = json.loads(header["notes"])
+        extra, notes = json.loads(header["model"]), json.loads(header["notes"])
+        kind, settings = extra["kind"], extra["config"]
+        if kind not in ConfiguredModule.kinds:
+            raise CheckpointError(
+                f"{path} holds a network of the class {kind}: import the module that defines it first."
+            )
+        dtypes = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
+        model = ConfiguredModule.kinds[kind](**settings).to(dtypes.pop() if len(dtypes) == 1 else torch.float32)
+        model.load_state_dict({**state, "_extra_state": extra})
+        kinds = {name: tensor.dtype for name, tensor in model.state_dict().items() if name != "_extra_state"}
+    except CheckpointError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not fit the configuration that it carries: {error}") from error
+        raise CheckpointError(
+            f"{path} does not fit the configuration that it carries ({type(error).__name__}: {error})."
+        ) from error
+    for name, tensor in state.items():
+        if tensor.dtype != kinds[name] or not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"{path}: {name} must hold finite numbers of {kinds[name]}; the file is damaged.")
+    if not isinstance(notes, dict):
+        raise CheckpointError(f"{path} has notes that are no dict but {notes!r}.")
     return model.eval(), notes

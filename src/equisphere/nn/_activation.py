@@ -36,8 +36,8 @@ class Activation(nn.Module):
         ValueError: where the function cannot be called or changes shapes, the oversampling is below 1, or an input does
             not have the band limit.
 
-    >>> import torch
-    >>> square = Activation(torch.square, bandwidth=8)  # exact: 1.5 is enough for degree 2
+    >>> import torch, equisphere as es
+    >>> square = es.nn.Activation(torch.square, bandwidth=8)  # exact: 1.5 is enough for degree 2
     >>> square(torch.randn(4, 3, 64)).shape
     torch.Size([4, 3, 64])
     """
@@ -46,8 +46,10 @@ class Activation(nn.Module):
 
     def __init__(self, function: Callable[[Tensor], Tensor], bandwidth: int, oversampling: float | None = None) -> None:
         super().__init__()
-        if not callable(function):
-            raise ValueError(f"function must be callable, such as torch.relu, got {function!r}.")
+        if not callable(function) or isinstance(function, type):
+            raise ValueError(
+                f"function must be callable, such as torch.relu or an instance nn.ReLU(), got {function!r}."
+            )
         self.function = function
         self.bandwidth = _checks.positive_int(bandwidth, "bandwidth")
         if oversampling is not None and not isinstance(oversampling, (int, float)):

@@ -51,4 +51,9 @@ class SphericalConv(nn.Module):
     def forward(self, signal: Float[Tensor, "batch in nlat nlon"]) -> Float[Tensor, "batch out nlat nlon"]:
         """Convolve each signal of the batch."""
         _checks.real(signal, "signal")
+        if signal.ndim != 4 or signal.shape[1] != self.conv.in_channels:
+            raise ValueError(
+                f"signal must have shape (batch, {self.conv.in_channels}, {self.sht.grid.nlat}, {self.sht.grid.nlon}), "
+                f"got {tuple(signal.shape)}."
+            )
         return self.sht.inverse(self.conv(self.sht(signal)))

@@ -24,7 +24,8 @@ class SpectralPool(nn.Module):
     Raises:
         ValueError: where an input has a lower band limit than the output.
 
-    >>> SpectralPool(4)(torch.randn(2, 3, 64)).shape
+    >>> import torch, equisphere as es
+    >>> es.nn.SpectralPool(4)(torch.randn(2, 3, 64)).shape
     torch.Size([2, 3, 16])
     """
 
@@ -65,9 +66,10 @@ class SpectralBatchNorm(nn.Module):
     Raises:
         ValueError: where an input has another shape, dtype or device than the layer.
 
-    >>> norm = SpectralBatchNorm(3)
+    >>> import torch, equisphere as es
+    >>> norm = es.nn.SpectralBatchNorm(3)
     >>> c = norm(5 * torch.randn(16, 3, 64) + 2)
-    >>> power = c.square().sum((0, 2)) / 16 / (4 * pi)  # mean square over batch and sphere
+    >>> power = c.square().sum((0, 2)) / 16 / (4 * torch.pi)  # mean square over batch and sphere
     >>> bool(torch.allclose(power, torch.ones(3), atol=1e-4))
     True
     """
@@ -79,6 +81,8 @@ class SpectralBatchNorm(nn.Module):
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
         super().__init__()
         self.channels = _checks.positive_int(channels, "channels")
+        if not (eps > 0 and 0 <= momentum <= 1):
+            raise ValueError(f"eps must be above 0 and momentum between 0 and 1, got {eps} and {momentum}.")
         self.eps, self.momentum = eps, momentum
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
@@ -95,8 +99,8 @@ class SpectralBatchNorm(nn.Module):
             mean = c[..., 0].mean(0) / sqrt(4 * pi)
             var = (c.square().sum((0, 2)) / (4 * pi * len(c)) - mean.square()).clamp(min=0)
             with torch.no_grad():
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(var, self.momentum)
+                self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+                self.running_var.lerp_(var.to(self.running_var), self.momentum)
                 self.num_batches_tracked += 1
         else:
             mean, var = self.running_mean, self.running_var
@@ -124,7 +128,8 @@ class PowerSpectrum(nn.Module):
     Shape:
         `(..., L*L)` to `(..., L)`.
 
-    >>> PowerSpectrum()(torch.tensor([-1.0, 3.0, 0.0, 4.0]))
+    >>> import torch, equisphere as es
+    >>> es.nn.PowerSpectrum()(torch.tensor([-1.0, 3.0, 0.0, 4.0]))
     tensor([1., 5.])
     """
 
@@ -142,7 +147,8 @@ class GlobalPool(nn.Module):
     Shape:
         `(..., L*L)` to `(...)`.
 
-    >>> GlobalPool()(torch.tensor([[sqrt(4 * pi), 9.0, 9.0, 9.0]]))
+    >>> import torch, equisphere as es
+    >>> es.nn.GlobalPool()(torch.tensor([[(4 * torch.pi) ** 0.5, 9.0, 9.0, 9.0]]))
     tensor([1.])
     """
 

@@ -38,7 +38,8 @@ class ZonalConv(nn.Module):
         ValueError: where a number is not a positive integer, anchors are fewer than 2 or more than L, or an input has
             another shape, dtype or device than the layer.
 
-    >>> layer = ZonalConv(2, 8, bandwidth=16, anchors=6)
+    >>> import torch, equisphere as es
+    >>> layer = es.nn.ZonalConv(2, 8, bandwidth=16, anchors=6)
     >>> layer(torch.randn(3, 2, 256)).shape, layer.weight.shape
     (torch.Size([3, 8, 256]), torch.Size([8, 2, 6]))
     """

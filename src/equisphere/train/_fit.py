@@ -10,6 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger
 
@@ -74,7 +75,7 @@ def fit(
         data.DataError: where the data cannot be read.
     """
     folder = Path(folder)
-    _prepare(recipe, folder, resume)
+    _check(recipe, folder, resume)
     finished = folder / "figures.json"
     if finished.exists():
         return Run(folder, models.load(folder / "model.safetensors")[0], json.loads(finished.read_text()))
@@ -90,20 +91,27 @@ def fit(
         callbacks.append(TQDMProgressBar(leave=True))
     checkpoint = folder / "last.ckpt"
     with _quiet():
-        trainer = pl.Trainer(
-            accelerator=accelerator,
-            devices=devices,
-            strategy="ddp_spawn" if devices > 1 else "auto",
-            use_distributed_sampler=False,
-            max_epochs=recipe.epochs,
-            callbacks=callbacks,
-            logger=CSVLogger(str(folder), name="", version=""),
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            deterministic=True,
-        )
+        try:
+            trainer = pl.Trainer(
+                accelerator=accelerator,
+                devices=devices,
+                strategy="ddp_spawn" if devices > 1 else "auto",
+                use_distributed_sampler=False,
+                max_epochs=recipe.epochs,
+                callbacks=callbacks,
+                logger=CSVLogger(str(folder), name="", version=""),
+                enable_progress_bar=progress,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                log_every_n_steps=1,
+                deterministic=True,
+            )
+        except (MisconfigurationException, ValueError, RuntimeError) as error:
+            raise RunError(
+                f"devices={devices} with accelerator={accelerator!r} cannot be had on this machine: {error} "
+                "`--accelerator cpu --devices 1` always can."
+            ) from error
+        _begin(recipe, folder)
         training = signals(digits.train, recipe, "train", recipe.rotated, recipe.jitter)
         held_out = signals(digits.validation, recipe, "validation", recipe.rotated)
         batches = loader(training, recipe.batch_size, shuffle=True)
@@ -119,22 +127,45 @@ def fit(
     return _finish(recipe, folder, module, digits)
 
 
-def _prepare(recipe: Recipe, folder: Path, resume: bool) -> None:
-    """Refuse to mix two runs in one folder; write the recipe."""
-    written = folder / "recipe.json"
-    if written.exists():
-        if not resume:
-            raise RunError(f"{folder} already holds a run. Resume it (--resume), or choose another folder (--output).")
-        before = json.loads(written.read_text())
-        if before != json.loads(json.dumps(recipe.to_dict())):
-            differing = [key for key, value in recipe.to_dict().items() if before.get(key) != value]
-            raise RunError(
-                f"{folder} holds a run of another recipe ({', '.join(differing)} differ), so it cannot be resumed as this "
-                "one. Give the same settings, or choose another folder (--output)."
-            )
+def _check(recipe: Recipe, folder: Path, resume: bool) -> None:
+    """Refuse to mix two runs in one folder. A folder where nothing was trained yet holds no run."""
+    if not any((folder / name).exists() for name in ("last.ckpt", "figures.json")):
         return
-    with replacing(written) as part:
-        part.write_text(json.dumps(recipe.to_dict(), indent=2))
+    if not resume:
+        raise RunError(f"{folder} already holds a run. Resume it (--resume), or choose another folder (--output).")
+    before = recorded(folder).to_dict()
+    differing = [
+        f"{key} was {before[key]}, now {value}" for key, value in recipe.to_dict().items() if before[key] != value
+    ]
+    if differing:
+        raise RunError(
+            f"{folder} holds a run of another recipe ({'; '.join(differing)}), so it cannot be resumed as this one. "
+            "Give the same settings, or choose another folder (--output)."
+        )
+
+
+def recorded(folder: Path) -> Recipe:
+    """The recipe that the run in a folder follows.
+
+    Raises:
+        RunError: where there is none, or it cannot be read.
+    """
+    try:
+        return Recipe(**json.loads((folder / "recipe.json").read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{folder} holds no recipe.json that can be read ({error}), so there is no run to resume."
+        ) from error
+
+
+def _begin(recipe: Recipe, folder: Path) -> None:
+    try:
+        with replacing(folder / "recipe.json") as part:
+            part.write_text(json.dumps(recipe.to_dict(), indent=2))
+    except OSError as error:
+        raise RunError(
+            f"the output folder {folder} cannot be written ({error.strerror or error}). Choose another (--output)."
+        ) from error
 
 
 def _read(checkpoint: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Recipes: everything that a training needs, by name."""
 
 from dataclasses import asdict, dataclass, field, replace
+from math import pi
 from typing import Any
 
 from equisphere import _checks
@@ -45,6 +46,10 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             _checks.positive_int(getattr(self, name), name)
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must be an integer from 0 to 2^31 - 1, got {self.seed!r}.")
+        if not isinstance(self.extent, (int, float)) or not 0 < self.extent < pi:
+            raise ValueError(f"extent must be an angle between 0 and pi, got {self.extent!r}.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}.")
         if self.patience is not None:
@@ -67,7 +72,7 @@ def recipe_of(notes: dict[str, Any], path: object) -> Recipe:
     """
     try:
         return Recipe(**notes["recipe"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} does not say how its network was trained ({error}): `equisphere train` writes that."
         ) from None

@@ -171,7 +171,7 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
         ValueError: where the last dimension of `c` is no L*L, `R` holds anything but rotations, or the leading
             dimensions do not go together.
 
-    >>> import equisphere as es
+    >>> import torch, equisphere as es
     >>> c = torch.randn(8, 2, 16 * 16)
     >>> R = es.random_rotations(8)
     >>> turned = es.rotate(c, R[:, None])
@@ -214,10 +214,10 @@ def rotate_signal(
     Raises:
         ValueError: as `SHT` and `rotate` do.
 
-    >>> import equisphere as es
+    >>> import torch, equisphere as es
     >>> grid = es.grids.DriscollHealy(8)
     >>> height = grid.points[..., 2]  # z, a signal of degree 1
-    >>> turned = rotate_signal(height, es.groups.rotation_about((0, 1, 0), torch.tensor(pi / 2)), grid)
+    >>> turned = es.rotate_signal(height, es.groups.rotation_about((0, 1, 0), torch.pi / 2), grid)
     >>> bool(torch.allclose(turned, grid.points[..., 0], atol=1e-6))  # the bump at the pole is now at x
     True
     """

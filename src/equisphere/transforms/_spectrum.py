@@ -14,7 +14,7 @@ def power_spectrum(c: Shaped[Tensor, "*batch coefficients"]) -> Float[Tensor, "*
     The powers sum to the integral of |f|^2 over the sphere (Parseval).
 
     Args:
-        c: coefficients `(..., L*L)`, real or complex.
+        c: coefficients `(..., L*L)`, real or complex; not samples (they go through `es.SHT` first).
 
     Returns:
         `(..., L)` real numbers.
@@ -22,7 +22,8 @@ def power_spectrum(c: Shaped[Tensor, "*batch coefficients"]) -> Float[Tensor, "*
     Raises:
         ValueError: where the last dimension is no L*L.
 
-    >>> power_spectrum(torch.tensor([1.0, 3.0, 0.0, 4.0]))
+    >>> import torch, equisphere as es
+    >>> es.power_spectrum(torch.tensor([1.0, 3.0, 0.0, 4.0]))
     tensor([ 1., 25.])
     """
     _checks.floating(c, "coefficients")

@@ -1,0 +1,15 @@
+"""The examples run, and show what they say."""
+
+import runpy
+from pathlib import Path
+
+import torch
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def test_own_maps():
+    names = runpy.run_path(str(EXAMPLES / "own_maps.py"))
+    assert names["upright"] > 0.8
+    assert torch.isclose(names["upright"], names["rotated"], atol=0.05)
+    assert float(names["answer"].max()) < 0.05
