@@ -10,10 +10,11 @@ Each part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; what it 
 import argparse
 import json
 import re
-import shutil
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
+
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 KEPT = Path(__file__).parent / "evidence"
@@ -32,7 +33,8 @@ def main() -> None:
             results = json.loads((folder / "results.json").read_text())
             _keep(f"demo-{results['seed']}", results)
         first = given.demo[0]
-        shutil.copy(first / "figures" / "digits.png", ROOT / "docs" / "digits.png")
+        with Image.open(first / "figures" / "digits.png") as picture:
+            picture.convert("RGB").quantize(128).save(ROOT / "docs" / "digits.png", optimize=True)
     if given.mnist:
         figures = json.loads((given.mnist / "figures.json").read_text())
         recipe = json.loads((given.mnist / "recipe.json").read_text())

@@ -137,7 +137,10 @@ CASES = {
     "sampled: complex": (lambda: SphericalConv(1, 1, GRID)(SIGNAL[None, None] * 1j), "must be real"),
     "sampled: shape": (lambda: SphericalConv(1, 1, GRID)(torch.ones(1, 1, 9, 8)), "signal must have shape"),
     "sampled: float64": (lambda: SphericalConv(1, 1, GRID)(SIGNAL[None, None].double()), "float64.*float32"),
-    "sampled: channels": (lambda: SphericalConv(2, 1, GRID)(SIGNAL[None, None]), r"\(batch, 2, L\*L\)"),
+    "sampled: channels": (
+        lambda: SphericalConv(2, 1, GRID)(SIGNAL[None, None]),
+        r"\(batch, 2, 8, 8\), got \(1, 1, 8, 8\)",
+    ),
     "sampled: NaN": (lambda: SphericalConv(1, 1, GRID)(spoiled(SIGNAL, NAN)[None, None]), "must be finite"),
     "norm: float64": (lambda: SpectralBatchNorm(1)(C[None, None].double()), "float64.*float32"),
     "norm: channels": (lambda: SpectralBatchNorm(3)(C[None, None]), r"\(batch, 3, L\*L\)"),
