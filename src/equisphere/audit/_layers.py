@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
+from equisphere.groups import relative_error
 from equisphere.transforms import rotate
 
 
@@ -47,7 +48,7 @@ def rotation_error(
         errors = []
         for matrix in R:
             expected = straight if invariant else _turned(straight, matrix)
-            errors.append(_relative(function(rotate(c, matrix)), expected))
+            errors.append(relative_error(function(rotate(c, matrix)), expected))
     return torch.stack(errors)
 
 
@@ -127,8 +128,8 @@ def layer_errors(
                 invariant = not signals or getattr(module, "gives_invariants", False)
                 expected = y if invariant else rotate(y, matrix)
                 alone = module(rotate(x, matrix)) if signals else module(x)
-                own[name].append(_relative(alone, expected))
-                reaching[name].append(_relative(turned[name][1], expected))
+                own[name].append(relative_error(alone, expected))
+                reaching[name].append(relative_error(turned[name][1], expected))
     return [
         LayerError(name, type(leaves[name]).__name__, torch.stack(own[name]), torch.stack(reaching[name]))
         for name in straight
@@ -157,10 +158,3 @@ def _record(model: nn.Module, leaves: dict[str, nn.Module], c: Tensor) -> dict[s
         for handle in handles:
             handle.remove()
     return seen
-
-
-def _relative(found: Tensor, expected: Tensor) -> Tensor:
-    size = expected.double().norm()
-    if not bool(size > 0):
-        raise ValueError("the output is zero everywhere, so that it has no relative error: give other signals.")
-    return (found.double() - expected.double()).norm() / size

@@ -2,7 +2,7 @@
 
 from equisphere.groups._continuous import SO2, SO3
 from equisphere.groups._convolution import convolve
-from equisphere.groups._error import EquivarianceError, equivariance_error
+from equisphere.groups._error import EquivarianceError, equivariance_error, relative_error
 from equisphere.groups._finite import Cyclic, Dihedral, Icosahedral, MatrixGroup, Octahedral, Symmetric, Tetrahedral
 from equisphere.groups._group import Group, check_axioms
 from equisphere.groups._rotations import euler_angles, random_rotations, rotation_about
@@ -24,5 +24,6 @@ __all__ = [
     "equivariance_error",
     "euler_angles",
     "random_rotations",
+    "relative_error",
     "rotation_about",
 ]

@@ -73,12 +73,24 @@ def equivariance_error(
         straight = function(inputs)
         errors = []
         for g in chosen:
-            expected = act_out(g, straight)
-            size = expected.norm()
-            if not bool(size > 0):
-                raise ValueError("the output is zero everywhere, so that it has no relative error: give other inputs.")
-            errors.append((function(act_in(g, inputs)) - expected).norm() / size)
-    found = torch.stack(errors).double()
+            errors.append(relative_error(function(act_in(g, inputs)), act_out(g, straight)))
+    found = torch.stack(errors)
     mean = float((found * weights).sum() / weights.sum())
     half = 1.96 * float(found.std()) / sqrt(len(found)) if samples is not None and samples > 1 else 0.0
     return EquivarianceError(found, chosen, mean, (mean - half, mean + half), float(found.max()))
+
+
+def relative_error(found: Tensor, expected: Tensor) -> Float[Tensor, ""]:
+    """||found - expected|| / ||expected||, over all of both tensors, in float64.
+
+    Raises:
+        ValueError: where what is expected vanishes.
+
+    >>> float(relative_error(torch.tensor([3.0, 5.0]), torch.tensor([3.0, 4.0])))
+    0.2
+    """
+    wide = torch.complex128 if expected.is_complex() else torch.float64
+    size = expected.to(wide).norm()
+    if not bool(size > 0):
+        raise ValueError("the output is zero everywhere, so that it has no relative error: give other signals.")
+    return (found.to(wide) - expected.to(wide)).norm() / size
