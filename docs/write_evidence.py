@@ -66,14 +66,14 @@ def _demo_table() -> str:
     ):
         cells = [_spread([run["accuracy"][network][protocol] for run in runs]) for network in ("equivariant", "planar")]
         lines.append(f"| {words} | {cells[0]} | {cells[1]} |")
-    minutes = mean(sum(run["seconds"].values()) for run in runs) / 60
+    minutes = sum(first["seconds"].values()) / 60
     parameters = first["parameters"]
     lines += [
         "",
         f"Test accuracy in %, mean ± standard deviation over {len(runs)} seeds (split, weights, order and rotations all "
         f"drawn anew); {first['data']['train']:,} digits to train on, {first['data']['test']:,} to test on; "
-        f"{parameters['equivariant']:,} and {parameters['planar']:,} parameters; {minutes:.1f} minutes for all four "
-        f"trainings and every measurement ({first['machine']}, torch {first['versions']['torch']}). "
+        f"{parameters['equivariant']:,} and {parameters['planar']:,} parameters; seed {first['seed']} took {minutes:.1f} "
+        f"minutes for all four trainings and every measurement ({first['machine']}, torch {first['versions']['torch']}). "
         "Made by `equisphere demo --seed 0` (1, 2) and `python docs/write_evidence.py`.",
     ]
     return "\n".join(lines)
