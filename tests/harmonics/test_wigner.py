@@ -111,5 +111,5 @@ def test_wigner_matrices_multiply_as_general_rotations_do():
 
 def test_a_negative_degree_is_refused():
     """There is no d^-1."""
-    with pytest.raises(ValueError, match="degree must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="degree must be an integer of at least 0, got -1"):
         wigner_d(-1, 0.3)
