@@ -90,6 +90,8 @@ def fit(
     if progress:
         callbacks.append(TQDMProgressBar(leave=True))
     checkpoint = folder / "last.ckpt"
+    if devices > 1:  # the data go to the processes by name: handing over many file descriptors fails
+        torch.multiprocessing.set_sharing_strategy("file_system")
     with _quiet():
         try:
             trainer = pl.Trainer(
@@ -119,7 +121,8 @@ def fit(
             batches.sampler.set_epoch(len(_read(checkpoint)["history"]))  # type: ignore[attr-defined]
         try:
             resumed = str(checkpoint) if checkpoint.exists() else None
-            trainer.fit(module, batches, loader(held_out, 250), ckpt_path=resumed, weights_only=True)
+            share = max(1, min(250, len(held_out) // devices))  # something to validate on for each process
+            trainer.fit(module, batches, loader(held_out, share), ckpt_path=resumed, weights_only=True)
         except SystemExit:
             if trainer.interrupted:  # Lightning's answer to Ctrl-C
                 raise KeyboardInterrupt from None
