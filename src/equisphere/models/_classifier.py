@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from equisphere import _checks
 from equisphere.models._configured import ConfiguredModule
-from equisphere.nn import Activation, GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool, ZonalConv
+from equisphere.nn import (
+    Activation,
+    GlobalPool,
+    PowerSpectrum,
+    SpectralBatchNorm,
+    SpectralPool,
+    TripleProduct,
+    ZonalConv,
+)
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -50,8 +58,8 @@ class SphericalClassifier(ConfiguredModule):
     Block i: spectral pooling to `bandwidths[i]`, zonal convolution to `channels[i]`, batch normalisation by power,
     nonlinearity; where the number of channels stays, the input is added (He et al. 2016). The head sees the mean and the norm
     of every degree of every channel, so that the answer for a rotated signal is the answer for the signal, but for the
-    aliasing of the nonlinearities (see `nn.Activation`). Zonal filters and invariants do not tell a signal from its mirror
-    image.
+    aliasing of the nonlinearities (see `nn.Activation`). Zonal filters, means and norms do not tell a signal from its mirror
+    image; `triples` adds invariants that do.
 
     Args:
         classes: number of classes.
@@ -63,6 +71,7 @@ class SphericalClassifier(ConfiguredModule):
         oversampling: as in `nn.Activation`.
         hidden: width of the head's hidden layer.
         dropout: probability at which the head drops an invariant while it trains.
+        triples: number of handed invariants (`nn.TripleProduct`) that the head sees besides; none by default.
 
     Shape:
         coefficients `(batch, in_channels, bandwidths[0]**2)` to logits `(batch, classes)`.
@@ -86,6 +95,7 @@ class SphericalClassifier(ConfiguredModule):
         oversampling: float = 1.5,
         hidden: int = 64,
         dropout: float = 0.0,
+        triples: int = 0,
     ) -> None:
         super().__init__()
         channels, bandwidths = list(channels), list(bandwidths)
@@ -111,6 +121,7 @@ class SphericalClassifier(ConfiguredModule):
             "oversampling": float(oversampling),
             "hidden": _checks.positive_int(hidden, "hidden"),
             "dropout": float(dropout),
+            "triples": _checks.positive_int(triples, "triples") if triples else 0,
         }
         self.bandwidth = bandwidths[0]
         self.blocks = nn.Sequential()
@@ -118,7 +129,8 @@ class SphericalClassifier(ConfiguredModule):
             fewer = anchors if anchors is not None and anchors < bandwidth else None
             self.blocks.append(Block(before, after, bandwidth, fewer, activation, oversampling))
         self.mean, self.spectrum = GlobalPool(), PowerSpectrum()
-        invariants = channels[-1] * bandwidths[-1]
+        self.handed = TripleProduct(channels[-1], triples) if triples else None
+        invariants = channels[-1] * bandwidths[-1] + triples
         self.head = nn.Sequential(
             nn.BatchNorm1d(invariants),
             nn.Dropout(dropout),
@@ -130,11 +142,14 @@ class SphericalClassifier(ConfiguredModule):
         )
 
     def invariants(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch invariants"]:
-        """What the head sees: of each channel of the last block its mean (with sign), and the norm of each degree above."""
+        """What the head sees: of each channel of the last block its mean (with sign) and the norm of each degree above; then
+        the handed invariants.
+        """
         _checks.features_of(c, self.config["in_channels"])
         _checks.coefficients_of(c, self.bandwidth)
         c = self.blocks(c)
-        return torch.cat((self.mean(c)[..., None], self.spectrum(c)[..., 1:]), dim=-1).flatten(1)
+        found = torch.cat((self.mean(c)[..., None], self.spectrum(c)[..., 1:]), dim=-1).flatten(1)
+        return found if self.handed is None else torch.cat((found, self.handed(c)), dim=1)
 
     def forward(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch classes"]:
         """Logits of each class."""

@@ -3,6 +3,7 @@
 from equisphere.nn._activation import Activation
 from equisphere.nn._sampled import SphericalConv
 from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool
+from equisphere.nn._triple import TripleProduct
 from equisphere.nn._zonal import ZonalConv
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "SpectralBatchNorm",
     "SpectralPool",
     "SphericalConv",
+    "TripleProduct",
     "ZonalConv",
 ]
