@@ -142,8 +142,9 @@ class SphericalClassifier(ConfiguredModule):
         )
 
     def invariants(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch invariants"]:
-        """What the head sees: of each channel of the last block its mean (with sign) and the norm of each degree above; then
-        the handed invariants.
+        """What the head sees.
+
+        Of each channel of the last block its mean (with sign) and the norm of each degree above; then the handed invariants.
         """
         _checks.features_of(c, self.config["in_channels"])
         _checks.coefficients_of(c, self.bandwidth)
