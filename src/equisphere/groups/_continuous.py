@@ -3,10 +3,11 @@
 from math import pi
 
 import torch
+from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
 from equisphere import _checks
-from equisphere.groups._group import Group
+from equisphere.groups._group import Group, Rotations
 from equisphere.groups._rotations import rotation_about
 
 
@@ -44,7 +45,7 @@ def _wrapped(angle: Tensor) -> Tensor:
     return torch.remainder(angle + pi, 2 * pi) - pi
 
 
-class SO3(Group):
+class SO3(Rotations):
     """Rotations of space by 2b x b x 2b Euler angles (alpha, beta, gamma): exact on Wigner D^l_mn with l < 2b, |m|, |n| < 2b.
 
     So products of two functions of band limit b are integrated exactly. Gauss-Legendre in cos(beta); total measure 8 pi^2
@@ -58,28 +59,8 @@ class SO3(Group):
 
     def __init__(self, bandwidth: int) -> None:
         b = _checks.positive_int(bandwidth, "bandwidth")
-        x, w = _gauss_legendre(b)
+        x, w = map(torch.from_numpy, leggauss(b))
         turns = rotation_about((0, 0, 1), 2 * pi * torch.arange(2 * b, dtype=torch.float64) / (2 * b))
         tilts = rotation_about((0, 1, 0), torch.arccos(x))
         self.elements = (turns[:, None, None] @ tilts[None, :, None] @ turns[None, None, :]).flatten(0, 2)
         self.weights = w.repeat_interleave(2 * b).repeat(2 * b) * (2 * pi / (2 * b)) ** 2
-
-    def compose(self, a: Tensor, b: Tensor) -> Tensor:
-        """Product of matrices."""
-        return a @ b
-
-    def inverse(self, a: Tensor) -> Tensor:
-        """Transpose."""
-        return a.mT
-
-    @property
-    def identity(self) -> Tensor:
-        """The unit matrix."""
-        return torch.eye(3, dtype=torch.float64)
-
-
-def _gauss_legendre(n: int) -> tuple[Tensor, Tensor]:
-    from numpy.polynomial.legendre import leggauss
-
-    x, w = leggauss(n)
-    return torch.from_numpy(x), torch.from_numpy(w)

@@ -44,6 +44,23 @@ class Group(ABC):
         return f"{type(self).__name__}, {len(self)} {'elements' if self.exact else 'nodes'}"
 
 
+class Rotations(Group):
+    """Rotations of space as 3 x 3 matrices, float64."""
+
+    def compose(self, a: Tensor, b: Tensor) -> Tensor:
+        """Product of matrices."""
+        return a @ b
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """Transpose."""
+        return a.mT
+
+    @property
+    def identity(self) -> Tensor:
+        """The unit matrix."""
+        return torch.eye(3, dtype=torch.float64)
+
+
 def check_axioms(group: Group, tolerance: float = 1e-9) -> None:
     """Check that a group is one: associative, with identity and inverses, closed where it is given by all elements.
 
