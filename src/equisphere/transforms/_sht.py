@@ -10,7 +10,7 @@ from equisphere import _checks
 from equisphere.grids import RingGrid
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._engine import ring_engine
+from equisphere.transforms._engines import engine_for
 from equisphere.transforms._linear import linear
 
 Signal = Shaped[Tensor, "*batch nlat nlon"]
@@ -86,7 +86,9 @@ class SHT(nn.Module):
             ValueError: where the coefficients are not those of this band limit, empty, not floating point, or not finite.
         """
         f = self._to_grid(coefficients, weighted=False)
-        _checks.finite(f[..., 0, 0], "coefficients")  # a bad coefficient reaches every sample of its signal
+        _checks.finite(
+            f.flatten(-len(self.grid.shape))[..., 0], "coefficients"
+        )  # a bad coefficient reaches every sample of its signal
         return f
 
     def adjoint(self, coefficients: Coefficients) -> Signal:
@@ -99,7 +101,8 @@ class SHT(nn.Module):
 
     def _from_grid(self, signal: Tensor, weighted: bool) -> Tensor:
         _checks.floating(signal, "signal")
-        if signal.ndim < 2 or tuple(signal.shape[-2:]) != self.grid.shape or signal.numel() == 0:
+        nodes = len(self.grid.shape)
+        if signal.ndim < nodes or tuple(signal.shape[-nodes:]) != self.grid.shape or signal.numel() == 0:
             raise ValueError(
                 f"signal must have shape (..., {self.grid.nlat}, {self.grid.nlon}) with at least one signal, as the grid "
                 f"{self.grid} has, got {tuple(signal.shape)}. "
@@ -108,10 +111,10 @@ class SHT(nn.Module):
         if signal.is_complex():
             parts = self._from_grid(torch.stack((signal.real, signal.imag)), weighted)
             return to_complex_basis(torch.complex(parts[0], parts[1]))
-        x = columns(signal, 2)
-        engine = ring_engine(self.grid, self.bandwidth)
+        x = columns(signal, nodes)
+        engine = engine_for(self.grid, self.bandwidth)
         c = linear(x, partial(engine.from_grid, weighted=weighted), partial(engine.to_grid, weighted=weighted))
-        return uncolumns(c, signal.shape[:-2])
+        return uncolumns(c, signal.shape[:-nodes])
 
     def _to_grid(self, coefficients: Tensor, weighted: bool) -> Tensor:
         _checks.coefficients_of(coefficients, self.bandwidth)
@@ -120,7 +123,7 @@ class SHT(nn.Module):
             parts = self._to_grid(torch.stack((a.real, a.imag)), weighted)
             return torch.complex(parts[0], parts[1])
         x = columns(coefficients, 1)
-        engine = ring_engine(self.grid, self.bandwidth)
+        engine = engine_for(self.grid, self.bandwidth)
         f = linear(x, partial(engine.to_grid, weighted=weighted), partial(engine.from_grid, weighted=weighted))
         return uncolumns(f, coefficients.shape[:-1])
 
