@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from equisphere import _checks
-from equisphere.grids import RingGrid
+from equisphere.grids import Grid
 from equisphere.groups import euler_angles
 from equisphere.harmonics import to_real, wigner_d_series
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
@@ -200,8 +200,8 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
 
 
 def rotate_signal(
-    f: Shaped[Tensor, "*batch nlat nlon"], R: Float[Tensor, "*rotations 3 3"], grid: RingGrid
-) -> Shaped[Tensor, "*out nlat nlon"]:
+    f: Shaped[Tensor, "*signal"], R: Float[Tensor, "*rotations 3 3"], grid: Grid
+) -> Shaped[Tensor, "*out"]:
     """Rotate the samples of a band-limited signal: analysis, `rotate`, synthesis.
 
     Exact for signals of the grid's band limit; any other is projected to it first.
