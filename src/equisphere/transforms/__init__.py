@@ -2,16 +2,26 @@
 
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._convolution import convolution_constant, zonal_convolution
+from equisphere.transforms._evaluate import accumulate, evaluate, fit
+from equisphere.transforms._masked import condition_number, masked_fit, masked_quadrature
 from equisphere.transforms._pointwise import pointwise
+from equisphere.transforms._resample import resample
 from equisphere.transforms._rotate import rotate, rotate_signal
 from equisphere.transforms._sht import SHT
 from equisphere.transforms._spectrum import power_spectrum
 
 __all__ = [
     "SHT",
+    "accumulate",
+    "condition_number",
     "convolution_constant",
+    "evaluate",
+    "fit",
+    "masked_fit",
+    "masked_quadrature",
     "pointwise",
     "power_spectrum",
+    "resample",
     "rotate",
     "rotate_signal",
     "to_complex_basis",
