@@ -133,8 +133,8 @@ def points(x: Tensor, name: str) -> None:
     real(x, name)
     if x.ndim < 1 or x.shape[-1] != 3:
         raise ValueError(
-            f"{name} must be unit vectors (x, y, z) of shape (..., 3), got {tuple(x.shape)}. From colatitude t and longitude p: "
-            "torch.stack((t.sin() * p.cos(), t.sin() * p.sin(), t.cos()), -1)."
+            f"{name} must be unit vectors (x, y, z) of shape (..., 3), got {tuple(x.shape)}. "
+            "From colatitude t and longitude p: torch.stack((t.sin() * p.cos(), t.sin() * p.sin(), t.cos()), -1)."
         )
     if not readable(x) or x.numel() == 0:
         return

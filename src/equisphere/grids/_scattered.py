@@ -38,6 +38,11 @@ class Scattered(Grid):
     ((400,), 10, 20)
     """
 
+    bandwidth: int
+    _points: Tensor
+    _weights: Tensor
+    _digest: bytes
+
     def __init__(self, points: Tensor, weights: Tensor | None = None) -> None:
         _checks.points(points, "points")
         if points.ndim != 2 or len(points) == 0:

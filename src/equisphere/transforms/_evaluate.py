@@ -45,12 +45,16 @@ class _Evaluate(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, c_tangent: Tensor | None, x_tangent: Tensor | None, _: None) -> Tensor:
         c, x = ctx.saved_tensors
-        out = 0 if c_tangent is None else _Evaluate.apply(c_tangent, x, ctx.sums)
+        out: Any = 0 if c_tangent is None else _Evaluate.apply(c_tangent, x, ctx.sums)
         if x_tangent is not None:
             turn = torch.linalg.cross(x, x_tangent)
             turned = _turned(c)
             out = out - sum(turn[:, i : i + 1] * _Evaluate.apply(t, x, ctx.sums) for i, t in enumerate(turned))
         return out
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, c: Tensor, x: Tensor, sums: PointSums) -> tuple[Tensor, int]:
+        return _each(_Evaluate, in_dims, c, x, sums)
 
 
 class _Accumulate(torch.autograd.Function):
@@ -76,12 +80,25 @@ class _Accumulate(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, v_tangent: Tensor | None, x_tangent: Tensor | None, _: None) -> Tensor:
         v, x = ctx.saved_tensors
-        out = 0 if v_tangent is None else _Accumulate.apply(v_tangent, x, ctx.sums)
+        out: Any = 0 if v_tangent is None else _Accumulate.apply(v_tangent, x, ctx.sums)
         if x_tangent is not None:  # the transpose of that of _Evaluate: the generators are antisymmetric
             turn = torch.linalg.cross(x, x_tangent)
             for i in range(3):
                 out = out + _turned(_Accumulate.apply(turn[:, i : i + 1] * v, x, ctx.sums))[i]
         return out
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, v: Tensor, x: Tensor, sums: PointSums) -> tuple[Tensor, int]:
+        return _each(_Accumulate, in_dims, v, x, sums)
+
+
+def _each(function: Any, in_dims: tuple, a: Tensor, x: Tensor, sums: PointSums) -> tuple[Tensor, int]:
+    """vmap: more columns."""
+    if in_dims[1] is not None:
+        raise ValueError("vmap over points is not possible: each set of points has tables of its own. Loop over them.")
+    a = a.movedim(in_dims[0], -2)
+    out = function.apply(a.flatten(-2), x, sums).unflatten(-1, a.shape[-2:])
+    return out, out.ndim - 2
 
 
 def _turned(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,9 +120,7 @@ class _Solve(torch.autograd.Function):
 
     @staticmethod
     def forward(b: Tensor, x: Tensor, w: Tensor, ridge: Tensor, sums: PointSums, tolerance: float) -> Tensor:
-        return conjugate_gradients(
-            lambda c: sums.from_points(w * sums.to_points(c)) + ridge * c, b, tolerance
-        )
+        return conjugate_gradients(lambda c: sums.from_points(w * sums.to_points(c)) + ridge * c, b, tolerance)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
@@ -125,9 +140,7 @@ class _Solve(torch.autograd.Function):
         return u, by_x, by_w, by_ridge, None, None
 
 
-def evaluate(
-    c: Shaped[Tensor, "*batch coefficients"], points: Float[Tensor, "n 3"]
-) -> Shaped[Tensor, "*batch n"]:
+def evaluate(c: Shaped[Tensor, "*batch coefficients"], points: Float[Tensor, "n 3"]) -> Shaped[Tensor, "*batch n"]:
     """Values of a signal at any points: f(x_i) = sum_lm c_lm Y_lm(x_i).
 
     Differentiable to any order in the coefficients and in the points (the gradient in a point is the surface gradient of
@@ -241,7 +254,8 @@ def ridge_of(regularization: float | Tensor, bandwidth: int) -> Float[Tensor, "c
     r = torch.as_tensor(regularization, dtype=None if isinstance(regularization, Tensor) else torch.float64)
     if r.shape not in ((), (bandwidth,)) or not bool((torch.isfinite(r.detach()) & (r.detach() >= 0)).all()):
         raise ValueError(
-            f"regularization must be a number that is not negative, or {bandwidth} of them, one a degree, got {regularization!r}."
+            f"regularization must be a number that is not negative, or {bandwidth} of them, one a degree, "
+            f"got {regularization!r}."
         )
     degree = torch.from_numpy(degrees_and_orders(bandwidth)[0]).to(r.device)
     return r.expand(bandwidth)[degree, None]

@@ -211,7 +211,8 @@ class HEALPixEngine:
             nodes = self._nodes[:-1]
             stops = np.cumsum(nodes)
             there = np.concatenate([self.paired - stop + np.arange(n) for stop, n in zip(stops, nodes, strict=True)])
-            self._mirrors[device] = tuple(torch.from_numpy(index).to(device) for index in (there, there.argsort()))
+            back = torch.from_numpy(there.argsort()).to(device)
+            self._mirrors[device] = torch.from_numpy(there).to(device), back
         return self._mirrors[device]
 
 

@@ -60,7 +60,7 @@ def masked_fit(
     transforms of the grid. The backward pass solves the same equations once.
 
     How well that is determined depends on the gap: signals that live inside it are seen by no sample. A hole of
-    angular width a leaves about (L a / 2 pi)^2 of them, and the condition number (`condition_number`) grows exponentially with L a.
+    radius a leaves about (L a / 2)^2 of them, and the condition number (`condition_number`) grows exponentially with L a.
     Where it is beyond what tolerance and dtype carry, a `regularization` decides what is filled in; without, the steps
     end with a warning.
 

@@ -116,7 +116,10 @@ class SHT(nn.Module):
         return self._to_grid(coefficients, weighted=True)
 
     def inverse_adjoint(self, signal: Signal) -> Coefficients:
-        """Adjoint of synthesis: <inverse(c), f> = <c, inverse_adjoint(f)>. On grids of rings it is analysis without the weights."""
+        """Adjoint of synthesis: <inverse(c), f> = <c, inverse_adjoint(f)>: the sums of f Y_lm over the nodes.
+
+        On grids of rings it is analysis without the weights.
+        """
         return self._from_grid(signal, weighted=False)
 
     def _from_grid(self, signal: Tensor, weighted: bool) -> Tensor:
