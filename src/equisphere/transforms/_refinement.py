@@ -91,7 +91,7 @@ def conjugate_gradients(
     Warns:
         RuntimeWarning: where the residual is far above the tolerance, and above rounding, in the end.
     """
-    x = torch.zeros_like(right)
+    x = 0 * right  # NaN stays NaN: it must not end as a solution
     residual = direction = right
     energy = residual.square().sum(0)
     wanted = energy * tolerance**2
