@@ -106,7 +106,7 @@ def test_a_real_sky_agrees_with_healpy(real_data):
 
 
 @real_and_complex
-@pytest.mark.parametrize(("nside", "L"), [(2, 4), (3, 9)])
+@pytest.mark.parametrize(("nside", "L"), [(1, 3), (2, 3)])
 def test_adjoints_and_derivatives(nside, L, dtype):
     """The refined analysis is linear to rounding, however loose its tolerance, and its adjoint is exact."""
     sht = es.SHT(HEALPix(nside), L, tolerance=1e-2)

@@ -9,8 +9,8 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 
 import equisphere as es
-from equisphere.transforms import accumulate, evaluate, fit
 from equisphere.transforms import _points_engine as engine
+from equisphere.transforms import accumulate, evaluate, fit
 from equisphere.transforms._points_engine import PointSums
 
 # torch itself does that when it first differentiates forwards
