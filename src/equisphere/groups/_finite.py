@@ -105,8 +105,8 @@ class MatrixGroup(OrthogonalMatrices):
         while len(newest):
             candidates = (generators[:, None] @ newest).flatten(0, 1)
             every = torch.cat((elements, candidates))
-            earlier = (torch.cdist(every.flatten(1), every.flatten(1)) < 1e-6).tril(-1).any(1)  # seen before
-            newest = every[len(elements) :][~earlier[len(elements) :]]
+            alike = torch.cdist(candidates.flatten(1), every.flatten(1)) < 1e-6
+            newest = candidates[~alike.tril(len(elements) - 1).any(1)]  # like none before them
             elements = torch.cat((elements, newest))
             if len(elements) > 1000:
                 raise ValueError("these matrices generate more than 1000 elements: they are not of a finite group.")

@@ -221,7 +221,7 @@ def act_on_coefficients(g: Float[Tensor, "*elements 3 3"], c: Shaped[Tensor, "*b
     """
     _checks.orthogonal(g, "g")
     _checks.bandwidth_of(c)
-    sign = torch.linalg.det(g.detach()).sign()
+    sign = torch.linalg.det(g.detach().double()).sign().to(g)
     odd = torch.from_numpy(degrees_and_orders(_checks.bandwidth_of(c))[0] % 2 == 1).to(c.device)
     rotated = rotate(c, g * sign[..., None, None])
     return torch.where(odd & (sign < 0).to(c.device)[..., None], -rotated, rotated)
