@@ -94,7 +94,9 @@ def test_nodes_and_edges_move_together():
     G = Symmetric(5)
     for g in G.elements[::7]:
         x = randn(2, 5, 3)
-        assert torch.allclose(act_on_nodes(g, A @ x @ W), act_on_edges(g, A) @ act_on_nodes(g, x) @ W, rtol=0, atol=1e-13)
+        assert torch.allclose(
+            act_on_nodes(g, A @ x @ W), act_on_edges(g, A) @ act_on_nodes(g, x) @ W, rtol=0, atol=1e-13
+        )
         assert all(torch.equal(act_on_nodes(g, x)[:, g[i]], x[:, i]) for i in range(5))
     mean = equivariance_error(lambda x: x.mean(-2), G, act_on_nodes, act_trivially, randn(2, 5, 3))
     assert mean.worst < 1e-14

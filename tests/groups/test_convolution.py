@@ -102,7 +102,11 @@ def test_the_wrong_side_is_not_equivariant():
     places, act = torch.arange(6), act_on_functions(G, action)
 
     def wrong(x):
-        return torch.einsum("g,gx->x", x[action(G.elements[:, None], places[None, :1])[:, 0]], h[action(G.elements[:, None], places[None])])
+        return torch.einsum(
+            "g,gx->x",
+            x[action(G.elements[:, None], places[None, :1])[:, 0]],
+            h[action(G.elements[:, None], places[None])],
+        )
 
     assert equivariance_error(wrong, G, act, act, f).worst > 0.1
 

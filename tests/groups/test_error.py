@@ -67,7 +67,9 @@ def test_the_interval_covers_as_often_as_it_says(confidence, level):
 
 def test_the_interval_is_that_of_student():
     x = randn(8)
-    found = equivariance_error(lambda x: x.cumsum(-1), Cyclic(8), shift, shift, x, 5, torch.Generator().manual_seed(0), 0.9)
+    found = equivariance_error(
+        lambda x: x.cumsum(-1), Cyclic(8), shift, shift, x, 5, torch.Generator().manual_seed(0), 0.9
+    )
     expected = stats.t.interval(0.9, 4, loc=found.mean, scale=stats.sem(found.errors.numpy()))
     assert found.interval == pytest.approx((max(0.0, expected[0]), expected[1]))
     one = equivariance_error(lambda x: x.cumsum(-1), Cyclic(8), shift, shift, x, 1)
@@ -139,7 +141,9 @@ def test_elements_have_the_precision_of_the_inputs(dtype):
 
 def test_no_gradients_are_kept():
     layer = es.nn.ZonalConv(1, 1, 3)
-    assert not equivariance_error(layer, SO2(2), lambda g, x: x, lambda g, x: x, torch.randn(1, 1, 9)).errors.requires_grad
+    assert not equivariance_error(
+        layer, SO2(2), lambda g, x: x, lambda g, x: x, torch.randn(1, 1, 9)
+    ).errors.requires_grad
 
 
 @pytest.mark.usefixtures("as_user")

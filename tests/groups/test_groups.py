@@ -155,10 +155,14 @@ def test_o3_is_so3_twice():
     a, b = product.elements[:, None], product.elements[None]
     torch.testing.assert_close(matrices(product.compose(a, b)), G.compose(matrices(a), matrices(b)))
     torch.testing.assert_close(matrices(product.inverse(a)), G.inverse(matrices(a)))
-    ours = {(*m.flatten().mul(1e9).round().tolist(), round(w, 9)) for m, w in zip(G.elements, G.weights.tolist(), strict=True)}
+    ours = {
+        (*m.flatten().mul(1e9).round().tolist(), round(w, 9))
+        for m, w in zip(G.elements, G.weights.tolist(), strict=True)
+    }
     theirs = matrices(product.elements)
     assert ours == {
-        (*m.flatten().mul(1e9).round().tolist(), round(w, 9)) for m, w in zip(theirs, product.weights.tolist(), strict=True)
+        (*m.flatten().mul(1e9).round().tolist(), round(w, 9))
+        for m, w in zip(theirs, product.weights.tolist(), strict=True)
     }
     assert float((G.weights * torch.linalg.det(G.elements)).sum()) == pytest.approx(0, abs=1e-12)
 

@@ -1,7 +1,7 @@
 """Left actions of groups: on sets, on functions, on what modules take.
 
 Two kinds of callables, `(g, x) -> g.x` both:
-- an action on a set takes elements `(..., *element)` and points `(..., *point)` whose leading dimensions are broadcast, and gives
+- an action on a set takes elements `(..., *element)` and points `(..., *point)`, broadcasts their leading dimensions, and gives
   points `(..., *point)`;
 - an action on inputs takes one element `(*element)` and a tensor of any number of signals, channels in front untouched.
 """
@@ -182,7 +182,9 @@ def action_table(group: Group, action: Action, size: int) -> Int[Tensor, "elemen
     return table
 
 
-def images_of(elements: Tensor, action: Action, points: Int[Tensor, "points"], size: int) -> Int[Tensor, "elements points"]:
+def images_of(
+    elements: Tensor, action: Action, points: Int[Tensor, "points"], size: int
+) -> Int[Tensor, "elements points"]:
     """g.x for each element and each point of a finite set, checked to be points of it."""
     images = action(elements[:, None], points[None])
     if images.shape != (len(elements), len(points)) or images.is_floating_point():

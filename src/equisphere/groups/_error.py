@@ -144,7 +144,9 @@ def relative_error(found: Shaped[Tensor, "*shape"], expected: Shaped[Tensor, "*s
             f"outputs to compare must have one shape, got T(g.x) of {tuple(found.shape)} and g.T(x) of "
             f"{tuple(expected.shape)}: the action on outputs must fit them."
         )
-    _checks.finite(expected if expected.is_floating_point() or expected.is_complex() else expected.double(), "the output")
+    _checks.finite(
+        expected if expected.is_floating_point() or expected.is_complex() else expected.double(), "the output"
+    )
     wide = torch.complex128 if expected.is_complex() or found.is_complex() else torch.float64
     size = expected.to(wide).norm()
     if not bool(size > 0):

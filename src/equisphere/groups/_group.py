@@ -45,7 +45,9 @@ class Group(ABC):
         self.elements = elements
         self.weights = torch.ones(len(elements), dtype=torch.float64) if weights is None else weights
         if self.weights.shape != (len(elements),):
-            raise ValueError(f"weights must be one for each of {len(elements)} elements, got {tuple(self.weights.shape)}.")
+            raise ValueError(
+                f"weights must be one for each of {len(elements)} elements, got {tuple(self.weights.shape)}."
+            )
 
     @abstractmethod
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
@@ -96,9 +98,9 @@ class OrthogonalMatrices(Group):
 
 
 def check_axioms(group: Group, tolerance: float = 1e-9) -> None:
-    """Check that a group is one: associative, with identity and inverses; and where all elements are given, that none is given
-    twice, that products are among them, and that they weigh the same.
+    """Check that a group is one: associative, with identity and inverses.
 
+    Where all elements are given, also that none is given twice, that products are among them, and that they weigh the same.
     Identity and inverses are looked at for every element, associativity for the triples of about 24. Products: every pair of a
     group of up to 512 elements, every element with about 24 beyond.
 

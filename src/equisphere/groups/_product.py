@@ -48,7 +48,9 @@ class DirectProduct(Group):
         shapes = [factor.elements.shape[1:] for factor in self.factors]
         parts = a.split([prod(shape) for shape in shapes], dim=-1)
         return tuple(
-            part.reshape((*a.shape[:-1], *shape)).to(a.dtype if factor.elements.is_floating_point() else factor.elements.dtype)
+            part.reshape((*a.shape[:-1], *shape)).to(
+                a.dtype if factor.elements.is_floating_point() else factor.elements.dtype
+            )
             for part, shape, factor in zip(parts, shapes, self.factors, strict=True)
         )
 

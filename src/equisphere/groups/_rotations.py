@@ -74,12 +74,15 @@ def rotation_about(
     if direction.shape[-1:] != (3,) or (_checks.readable(length) and not bool((length > 0).all())):
         raise ValueError(f"axis must be three numbers, not all zero, or a tensor (..., 3) of such, got {axis}.")
     eye = torch.eye(3, dtype=torch.float64, device=device)
-    K = torch.linalg.cross((direction / length)[..., None], eye.expand(*direction.shape[:-1], 3, 3), dim=-2)  # K v = axis x v
+    K = torch.linalg.cross(
+        (direction / length)[..., None], eye.expand(*direction.shape[:-1], 3, 3), dim=-2
+    )  # K v = axis x v
     try:
         R = eye + a.sin() * K + (1 - a.cos()) * (K @ K)
     except RuntimeError:
         raise ValueError(
-            f"axes {tuple(direction.shape)} and angles {tuple(a.shape[:-2])} must broadcast: one angle for each axis, or one for all."
+            f"axes {tuple(direction.shape)} and angles {tuple(a.shape[:-2])} must broadcast: "
+            "one angle for each axis, or one for all."
         ) from None
     return R.to(dtype)
 

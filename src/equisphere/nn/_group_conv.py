@@ -15,8 +15,8 @@ class GroupConv(nn.Module):
     r"""Group convolution with a learned kernel, on any finite set on which a finite group acts (docs/math.md, 2).
 
     (f * h)(x) = sum over g in G of f(g.eta) h(g^-1 x), summed over input channels: `groups.convolve` as a layer. A set that is
-    not homogeneous, such as the pixels of an image under quarter turns, falls into orbits; each has a pole eta of its own, with a
-    kernel of its own, and the convolutions are added.
+    not homogeneous, such as the pixels of an image under quarter turns, falls into orbits; each has a pole eta and a kernel of
+    its own, and the convolutions are added.
 
     Written as a matrix, the layer has one entry for all pairs of points (y, x) that a group element takes to one another. Such
     a set of pairs is an orbital; what is learned is one number for each, and these are all linear maps that commute with the
@@ -24,8 +24,8 @@ class GroupConv(nn.Module):
     orbital.
 
     Weights start so that the mean square of outputs is gain^2 = 2 times that of inputs, for every input: the power of signals
-    keeps its size through a stack of convolutions and ReLU-like functions, as in He et al. 2015, which orbitals of different
-    sizes would spoil.
+    keeps its size through a stack of convolutions and ReLU-like functions. With weights of one variance (He et al. 2015) it would
+    grow from layer to layer, since a signal of one sign adds up over an orbital of many pairs.
 
     The matrix of all channels is made anew in each call by one gather, and applied by one product: made for sets of up to
     about a thousand points.
@@ -42,8 +42,8 @@ class GroupConv(nn.Module):
         `(batch, in_channels, |E|)` to `(batch, out_channels, |E|)`, real.
 
     Raises:
-        ValueError: where a number is not a positive integer, the group is not finite, the action is none, or an input has another
-            shape, dtype or device than the layer.
+        ValueError: where a number is not a positive integer, the group is not finite, the action is no left action, or an input
+            has another shape, dtype or device than the layer.
 
     >>> import torch, equisphere as es
     >>> G = es.groups.Dihedral(4)
@@ -60,6 +60,7 @@ class GroupConv(nn.Module):
     index: Int[Tensor, "points points"]
     poles: Int[Tensor, "orbits"]
     orbits: Int[Tensor, "points"]
+    stabilisers: Int[Tensor, "orbits"]
 
     def __init__(
         self, in_channels: int, out_channels: int, group: Group, action: Action, points: int, bias: bool = True
@@ -126,7 +127,7 @@ def _orbitals(table: Int[Tensor, "elements points"]) -> tuple[Tensor, Tensor, Te
     """What an action does to pairs of points.
 
     Returns:
-        Number of the orbital of each pair (y, x); first point of each orbit; orbit of each point; size of each pole's stabiliser.
+        Number of the orbital of each pair; first point of each orbit; orbit of each point; size of each pole's stabiliser.
     """
     size = table.shape[1]
     poles, orbits = table.amin(0).unique(return_inverse=True)  # the least point that each can be taken to
@@ -152,7 +153,7 @@ def _even_power(
     Its S = mean of W W^T commutes with the group too, so that S^{-1/2} W does, and has the identity for it.
 
     Returns:
-        Number of pairs in each orbital; S^{-1/2}; a pair (y, pole) in each orbital, as its place in `index[:, poles]`, flattened.
+        Number of pairs in each orbital; S^{-1/2}; a pair (y, pole) of each orbital, as its place in the flat `index[:, poles]`.
     """
     sizes = index.flatten().bincount().double()
     columns = index[:, poles].flatten()

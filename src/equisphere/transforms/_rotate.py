@@ -95,7 +95,9 @@ class _Rotate(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             torque = torch.stack([(gradient * g).sum(-1) for g in _Generators.apply(rotated)], dim=-1).to(R.dtype)
             # [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows
-            by_R = torch.linalg.cross((torque[:, None] if ctx.inverse else torque[..., None]) / 2, R, dim=-1 if ctx.inverse else -2)
+            by_R = torch.linalg.cross(
+                (torque[:, None] if ctx.inverse else torque[..., None]) / 2, R, dim=-1 if ctx.inverse else -2
+            )
         return by_c, by_R, None
 
     @staticmethod
