@@ -207,7 +207,7 @@ def check_action(group: Group, action: Action, points: Shaped[Tensor, "m *point"
         group: the group.
         action: takes elements `(n, 1, *element)` and points `(1, m, *point)` to points `(n, m, *point)`.
         points: where to look, `torch.arange(size)` for all points of a finite set.
-        tolerance: by how much coordinates may differ that should be one.
+        tolerance: by how much coordinates may differ that should be one; the default is for float64.
 
     Raises:
         ValueError: naming the law that fails, and where.

@@ -65,7 +65,7 @@ def _over_a_space(f: Function, h: Function, group: Group, action: Action, pole: 
 
     def convolved(points: Tensor) -> Tensor:
         backward = group.inverse(_like(group.elements, points))
-        step = max(1, CHUNK // len(points))
+        step = max(1, CHUNK // max(1, len(points)))
         parts = zip(values.split(step), backward.split(step), strict=True)
         return sum((v[:, None] * h(action(g[:, None], points[None]))).sum(0) for v, g in parts)
 

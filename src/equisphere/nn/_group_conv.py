@@ -23,9 +23,9 @@ class GroupConv(nn.Module):
     group. `filters` gives the kernels h. Compare `ZonalConv`, the same for the sphere under SO(3), where a degree stands for an
     orbital.
 
-    Weights start so that the mean square of outputs is gain^2 = 2 times that of inputs, for every input: the power of signals
-    keeps its size through a stack of convolutions and ReLU-like functions. With weights of one variance (He et al. 2015) it would
-    grow from layer to layer, since a signal of one sign adds up over an orbital of many pairs.
+    Weights start so that the mean square of outputs is gain^2 = 2 times that of inputs, for every input (docs/math.md, 2): the
+    power of signals keeps its size through a stack of convolutions and ReLU-like functions. With weights of one variance
+    (He et al. 2015) it would grow from layer to layer, since a signal of one sign adds up over an orbital of many pairs.
 
     The matrix of all channels is made anew in each call by one gather, and applied by one product: made for sets of up to
     about a thousand points.
