@@ -85,7 +85,7 @@ class SphericalClassifier(ConfiguredModule):
         hidden: width of the head's hidden layer.
         dropout: probability at which the head drops an invariant while it trains.
         triples: number of handed invariants (`nn.TripleProduct`) that the head sees besides; none by default.
-        pairs: in each block, how many pairs of its channels are compared by direction (`nn.DirectionalActivation`); none by default.
+        pairs: in each block, how many pairs of its channels are compared by direction (`nn.DirectionalActivation`).
 
     Shape:
         coefficients `(batch, in_channels, bandwidths[0]**2)` to logits `(batch, classes)`.

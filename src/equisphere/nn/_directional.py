@@ -14,8 +14,8 @@ from equisphere.transforms import directional
 class DirectionalActivation(nn.Module):
     r"""Pointwise nonlinearity that compares directions: some channels for themselves, the others in pairs of gradients.
 
-    Zonal filters have no direction. The Riesz transform u = grad (-Delta)^(-1/2) f of a channel has one: a tangent vector field,
-    which turns with the signal. Of two such fields u and v in one point, two numbers do not depend on the frame there,
+    Zonal filters have no direction. The Riesz transform u = grad (-Delta)^(-1/2) f of a channel has one: a tangent vector
+    field, which turns with the signal. Of two such fields u and v in one point, two numbers do not depend on the frame there,
 
         u . v / sqrt(1 + |u|^2 + |v|^2)    and    n . (u x v) / sqrt(1 + |u|^2 + |v|^2),    n the normal,
 
@@ -54,8 +54,8 @@ class DirectionalActivation(nn.Module):
         self.grid = plain.grid
         if self.grid.exact_degree // 2 < self.bandwidth:
             raise ValueError(
-                f"directions of band limit {self.bandwidth} need a grid that carries {self.bandwidth + 1}, got an oversampling of "
-                f"{self.oversampling:g}; {(self.bandwidth + 1) / self.bandwidth:.3g} suffices."
+                f"directions of band limit {self.bandwidth} need a grid that carries {self.bandwidth + 1}, got an oversampling "
+                f"of {self.oversampling:g}; {(self.bandwidth + 1) / self.bandwidth:.3g} suffices."
             )
         self.pairs = _checks.positive_int(pairs, "pairs")
 

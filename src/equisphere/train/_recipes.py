@@ -78,8 +78,8 @@ def recipe_of(notes: dict[str, Any], path: object) -> Recipe:
         ) from None
 
 
-SMALL = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64}
-PLANAR = {"bandwidth": 24, "channels": [16, 32, 56, 88]}
+SMALL = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64, "triples": 24}
+PLANAR = {"bandwidth": 24, "channels": [16, 32, 60, 90]}
 DIRECTED = {
     "channels": [32, 32, 32, 32, 40],
     "bandwidths": [20, 16, 16, 12, 10],

@@ -43,13 +43,14 @@ def directional(
     second: Float[Tensor, "*batch pairs coefficients"],
     grid: GaussLegendre,
 ) -> Float[Tensor, "*batch more coefficients"]:
-    """Coefficients of function(f), f in `single`, and of the two products that `compare` makes of the Riesz transforms of a pair.
+    """Coefficients of function(f), f in `single`, and of the products of the Riesz transforms of pairs.
 
     As `pointwise`, everything is projected to the band limit of the signals.
 
     Args:
         function: acts on each number of a tensor alone and keeps its shape.
-        compare: acts on the components (south, east) of two fields, point by point, in a way that does not depend on the frame.
+        compare: makes two products of the components (south, east) of two fields, point by point, that do not depend on the
+            frame.
         single: signals for `function`.
         first: signals whose Riesz transform is the first field of each pair.
         second: those of the second.
@@ -78,7 +79,7 @@ def directional(
     pairs = [(a, b) for a, b in zip(south.chunk(2, dim=-1), east.chunk(2, dim=-1), strict=True)]
     parts += compare(*pairs)
     c = linear(torch.cat(parts, dim=-1), from_grid[1], to_grid[1])
-    return uncolumns(c, (-1, *batch)).movedim(0, -2)
+    return uncolumns(c, torch.Size((-1, *batch))).movedim(0, -2)
 
 
 def _to_grid(x: Tensor, grid: GaussLegendre) -> Tensor:
