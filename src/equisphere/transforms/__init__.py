@@ -6,15 +6,18 @@ from equisphere.transforms._evaluate import accumulate, evaluate, fit
 from equisphere.transforms._masked import condition_number, masked_fit, masked_quadrature
 from equisphere.transforms._pointwise import pointwise
 from equisphere.transforms._resample import resample
-from equisphere.transforms._rotate import rotate, rotate_signal
+from equisphere.transforms._riesz import directional
+from equisphere.transforms._rotate import act_on_coefficients, rotate, rotate_signal
 from equisphere.transforms._sht import SHT
 from equisphere.transforms._spectrum import power_spectrum
 
 __all__ = [
     "SHT",
     "accumulate",
+    "act_on_coefficients",
     "condition_number",
     "convolution_constant",
+    "directional",
     "evaluate",
     "fit",
     "masked_fit",
