@@ -48,7 +48,8 @@ def test_every_path_computes_the_same_sums(monkeypatch, path, dtype, L):
     if PATHS[path] and importlib.util.find_spec("finufft") is None:
         pytest.skip("finufft is not installed")
     if path == "chunks":
-        monkeypatch.setattr(engine, "TABLE_NUMBERS", 7 * L * L)
+        monkeypatch.setattr(engine, "TABLE_NUMBERS", 0)
+        monkeypatch.setattr(engine, "CHUNK_NUMBERS", 7 * L * L)
     x = points_and_poles(300).to(dtype)
     x = torch.nn.functional.normalize(x, dim=-1)
     Y = harmonics_at(x, L)
