@@ -1,19 +1,39 @@
 """Fast differentiable transforms: coefficients from samples and back, their rotation and convolution."""
 
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
+from equisphere.transforms._calculus import (
+    curl,
+    divergence,
+    gradient,
+    inverse_laplacian,
+    laplacian,
+    rotated_gradient,
+    smooth,
+)
 from equisphere.transforms._convolution import convolution_constant, zonal_convolution
+from equisphere.transforms._generators import rotation_generators
 from equisphere.transforms._pointwise import pointwise
 from equisphere.transforms._rotate import rotate, rotate_signal
 from equisphere.transforms._sht import SHT
 from equisphere.transforms._spectrum import power_spectrum
+from equisphere.transforms._vector import VectorSHT
 
 __all__ = [
     "SHT",
+    "VectorSHT",
     "convolution_constant",
+    "curl",
+    "divergence",
+    "gradient",
+    "inverse_laplacian",
+    "laplacian",
     "pointwise",
     "power_spectrum",
     "rotate",
     "rotate_signal",
+    "rotated_gradient",
+    "rotation_generators",
+    "smooth",
     "to_complex_basis",
     "to_real_basis",
     "zonal_convolution",
