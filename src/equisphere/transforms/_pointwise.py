@@ -43,7 +43,7 @@ def pointwise(
             "a pointwise function needs a GaussLegendre grid with an even number of rings that carries the band limit "
             f"{L} of the coefficients, got {grid}."
         )
-    engine = ring_engine(grid, L, mirrored=True)
+    engine = ring_engine(grid, L)
     to_grid = [partial(engine.to_grid, weighted=weighted) for weighted in (False, True)]
     from_grid = [partial(engine.from_grid, weighted=weighted) for weighted in (False, True)]
     samples = linear(columns(c, 1), to_grid[0], from_grid[0])
