@@ -60,9 +60,7 @@ class RingEngine:
             else:
                 dtype = np.float64 if x.dtype == torch.float64 else np.float32
                 table = torch.from_numpy(self.layout.legendre(self._theta, dtype)).to(x)
-                self._tables[key] = [
-                    table[block.rows].unflatten(0, (-1, block.terms)) for block in self.layout.blocks
-                ]
+                self._tables[key] = [table[block.rows].unflatten(0, (-1, block.terms)) for block in self.layout.blocks]
         return self._tables[key]
 
     def _weights(self, x: Tensor) -> Float[Tensor, "rings 1"]:
@@ -87,7 +85,8 @@ class RingEngine:
         c = self._scaled(c.contiguous(), "synthesis")
         rows, _ = self._index(c.device)
         legendre = self._legendre(c, weighted and self.parities == 1)
-        f = c.new_empty(n, *self.grid.shape)
+        nlat, nlon = self.grid.shape
+        f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon))  # no view: functions may write to it
         empty = c.new_empty if self.parities == 1 and self.fourier.pairs == self.bandwidth else c.new_zeros
         for part in self._chunks(c, n):
             width = 2 * (part.stop - part.start)
@@ -100,8 +99,8 @@ class RingEngine:
             for wave in waves:
                 rings = self.fourier.synthesis(wave.view(2 * self.fourier.pairs, -1))
                 halves.append(rings.view(width // 2, self._north, -1))
-            self._unfold(halves, f[part], weighted)
-        return f.movedim(0, -1)
+            self._unfold(halves, f.movedim(-1, 0)[part], weighted)
+        return f
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
         """Sums over the samples of f Y_lm; `weighted` makes them the quadrature of analysis."""
@@ -112,7 +111,7 @@ class RingEngine:
         for part in self._chunks(f, len(f)):
             width = 2 * (part.stop - part.start)
             rings = self._fold(f[part], weighted)
-            waves = self.fourier.analysis(rings.view(-1, self.grid.nlon)).view(-1, width, self.parities, self._north)
+            waves = self.fourier.analysis(rings.flatten(0, -2)).view(-1, width, self.parities, self._north)
             terms = f.new_empty(self.layout.rows, width)
             for block, table in zip(self.layout.blocks, legendre, strict=True):
                 here = terms[block.rows].unflatten(0, (-1, block.terms))
@@ -135,7 +134,7 @@ class RingEngine:
     def _fold(self, f: Float[Tensor, "n nlat nlon"], weighted: bool) -> Float[Tensor, "n parities rings nlon"]:
         """Sum and difference of each northern ring and its mirror image (nothing, where it has none)."""
         if self.parities == 1:
-            return f
+            return f[:, None]
         north, south = f[:, : self._north], f[:, self._north :].flip(1)
         halves = f.new_empty(len(f), 2, *north.shape[1:])
         if south.shape != north.shape:

@@ -6,7 +6,7 @@ that is needed, at half the arithmetic. Or the FFT and one transposition, where 
 front and rings side by side behind, as the Legendre step wants them.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 MATRIX_LIMIT, FOLD_LIMIT = 96, 40
 
 
+@runtime_checkable
 class Fourier(Protocol):
     """Sums over rings of f cos(m phi) and f sin(m phi), m < L, in pairs of rows.
 

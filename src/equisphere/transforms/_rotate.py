@@ -10,10 +10,12 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from equisphere import _checks
+from equisphere._precision import widened
 from equisphere.grids import RingGrid
 from equisphere.groups import euler_angles
 from equisphere.harmonics import to_real, wigner_d_series
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
+from equisphere.transforms._operator import is_traced
 from equisphere.transforms._sht import SHT
 
 
@@ -50,10 +52,11 @@ def _rotated(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
 
     The inverse undoes the same three angles: it is the transpose to rounding, where R is a rotation to a few digits only.
     """
-    alpha, beta, gamma = euler_angles(R)
-    if inverse:
-        alpha, beta, gamma = -gamma, -beta, -alpha
-    return _about_z(_quarter(_about_z(_quarter(_about_z(c, gamma), inverse=True), beta)), alpha)
+    with torch.autocast(c.device.type, enabled=False):
+        alpha, beta, gamma = euler_angles(R)
+        if inverse:
+            alpha, beta, gamma = -gamma, -beta, -alpha
+        return _about_z(_quarter(_about_z(_quarter(_about_z(c, gamma), inverse=True), beta)), alpha)
 
 
 def _generators(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,8 +69,9 @@ def _generators(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     def about_y(v: Tensor) -> Tensor:
         return _quarter(about_z(_quarter(v, inverse=True)))
 
-    about_x = about_y(about_z(c)) - about_z(about_y(c))  # [L_y, L_z] = L_x
-    return about_x, about_y(c), about_z(c)
+    with torch.autocast(c.device.type, enabled=False):
+        about_x = about_y(about_z(c)) - about_z(about_y(c))  # [L_y, L_z] = L_x
+        return about_x, about_y(c), about_z(c)
 
 
 class _Rotate(torch.autograd.Function):
@@ -150,6 +154,38 @@ def _cross_matrix(w: Tensor) -> Tensor:
     return torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1).unflatten(-1, (3, 3))
 
 
+@torch.library.custom_op("equisphere::rotate", mutates_args=())
+def _rotate_operator(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
+    """`_Rotate` as compilers see it: one operator, in place of tables and loops."""
+    return _rotated(c, R, inverse)
+
+
+@torch.library.custom_op("equisphere::rotation_generators", mutates_args=())
+def _generators_operator(c: Tensor) -> Tensor:
+    return torch.stack(_generators(c))
+
+
+def _operator_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tensor) -> None:
+    ctx.inverse = inputs[2]
+    ctx.save_for_backward(inputs[1], output)
+
+
+def _operator_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    R, rotated = ctx.saved_tensors
+    torque = (gradient * _generators_operator(rotated)).sum(-1).T.to(R.dtype)
+    cross = _cross_matrix(torque / 2)
+    by_R = (cross @ R.mT).mT if ctx.inverse else cross @ R
+    return _rotate_operator(gradient, R, not ctx.inverse), by_R, None
+
+
+_rotate_operator.register_fake(lambda c, R, inverse: c.new_empty(c.shape))
+_rotate_operator.register_autograd(_operator_backward, setup_context=_operator_context)
+_generators_operator.register_fake(lambda c: c.new_empty(3, *c.shape))
+_generators_operator.register_autograd(
+    lambda ctx, gradient: -sum(_generators_operator(gradient[i])[i] for i in range(3))
+)
+
+
 def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotations 3 3"]) -> Tensor:
     r"""Rotate signals given by their coefficients: (R.f)(x) = f(R^-1 x), (R.f)_lm = sum_n D^l_mn(R) f_ln (docs/math.md, 8).
 
@@ -195,8 +231,10 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
             f"leading dimensions must broadcast: coefficients {tuple(c.shape)} have {tuple(c.shape[:-1])}, "
             f"R {tuple(R.shape)} has {tuple(R.shape[:-2])}. A rotation for each sample of a batch of channels is `R[:, None]`."
         ) from None
-    flat = c.expand(*leading, -1).reshape(-1, c.shape[-1])
-    return _Rotate.apply(flat, R.expand(*leading, 3, 3).reshape(-1, 3, 3), False).reshape(*leading, c.shape[-1])
+    flat = widened(c).expand(*leading, -1).reshape(-1, c.shape[-1])
+    turns = widened(R).expand(*leading, 3, 3).reshape(-1, 3, 3)
+    rotated = _rotate_operator(flat, turns, False) if is_traced(c) else _Rotate.apply(flat, turns, False)
+    return rotated.reshape(*leading, c.shape[-1]).to(c.dtype)
 
 
 def rotate_signal(

@@ -1,7 +1,5 @@
 """The spherical harmonic transform as a module."""
 
-from functools import partial
-
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
@@ -10,8 +8,7 @@ from equisphere import _checks
 from equisphere.grids import RingGrid
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._engines import engine_for
-from equisphere.transforms._linear import linear
+from equisphere.transforms._operator import transform
 
 Signal = Shaped[Tensor, "*batch nlat nlon"]
 Coefficients = Shaped[Tensor, "*batch coefficients"]
@@ -35,7 +32,7 @@ class SHT(nn.Module):
     `harmonics.real_harmonics`; a complex signal complex ones, over `harmonics.complex_harmonics`.
 
     The module has no parameters and no state: tables are made in float64, shared by all transforms of the same grid,
-    and follow the dtype (float32 or float64; half precisions are computed in float32) and device of the input.
+    and follow the dtype and device of the input. Half precisions are computed in float32 and rounded once, at the end.
     Both directions are differentiable to any order, the backward pass being the adjoint.
 
     Args:
@@ -111,10 +108,8 @@ class SHT(nn.Module):
         if signal.is_complex():
             parts = self._from_grid(torch.stack((signal.real, signal.imag)), weighted)
             return to_complex_basis(torch.complex(parts[0], parts[1]))
-        x = columns(signal, nodes)
-        engine = engine_for(self.grid, self.bandwidth)
-        c = linear(x, partial(engine.from_grid, weighted=weighted), partial(engine.to_grid, weighted=weighted))
-        return uncolumns(c, signal.shape[:-nodes])
+        c = transform(columns(signal, nodes), self.grid, self.bandwidth, to_grid=False, weighted=weighted)
+        return uncolumns(c, signal.shape[:-nodes]).to(signal.dtype)
 
     def _to_grid(self, coefficients: Tensor, weighted: bool) -> Tensor:
         _checks.coefficients_of(coefficients, self.bandwidth)
@@ -122,10 +117,8 @@ class SHT(nn.Module):
             a = to_real_basis(coefficients)
             parts = self._to_grid(torch.stack((a.real, a.imag)), weighted)
             return torch.complex(parts[0], parts[1])
-        x = columns(coefficients, 1)
-        engine = engine_for(self.grid, self.bandwidth)
-        f = linear(x, partial(engine.to_grid, weighted=weighted), partial(engine.from_grid, weighted=weighted))
-        return uncolumns(f, coefficients.shape[:-1])
+        f = transform(columns(coefficients, 1), self.grid, self.bandwidth, to_grid=True, weighted=weighted)
+        return uncolumns(f, coefficients.shape[:-1]).to(coefficients.dtype)
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
