@@ -99,7 +99,7 @@ class SpectralBatchNorm(nn.Module):
         given, c = c.dtype, widened(c)
         if self.training:
             mean = c[..., 0].mean(0) / sqrt(4 * pi)
-            var = (c.square().sum((0, 2)) / (4 * pi * len(c)) - mean.square()).clamp(min=0)
+            var = (c.square().sum((0, 2)) / (4 * pi * c.shape[0]) - mean.square()).clamp(min=0)
             with torch.no_grad():
                 self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
                 self.running_var.lerp_(var.to(self.running_var), self.momentum)
