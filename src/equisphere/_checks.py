@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor
 
 #: how far R R^T may be from the identity before R is no longer taken for a rotation
 ROTATION_TOLERANCE = 1e-3
@@ -94,7 +95,7 @@ def real(x: Tensor, name: str) -> None:
 
 def readable(x: Tensor) -> bool:
     """Whether the values of `x` may be looked at (not while tracing, not on the meta device, not under vmap)."""
-    if torch.compiler.is_compiling() or x.is_meta:
+    if torch.compiler.is_compiling() or x.is_meta or isinstance(x, FakeTensor):
         return False
     return not torch._C._functorch.is_functorch_wrapped_tensor(x)
 

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import pi
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float64
@@ -27,6 +28,9 @@ class RingGrid(Grid):
     bandwidth: int
     nlat: int
     nlon: int
+    _exact_degree: ClassVar[
+        int
+    ]  # of each grid: it follows from the fields, and compilers cannot follow the quadrature rule
 
     def __init__(self, bandwidth: int | None = None, *, nlat: int | None = None, nlon: int | None = None) -> None:
         """Make a grid of 2b x 2b nodes for band limit b, or of any nlat x nlon.
@@ -50,6 +54,7 @@ class RingGrid(Grid):
             raise ValueError(f"nlat must be at least 2, got {rows}.")
         object.__setattr__(self, "nlat", rows)
         object.__setattr__(self, "nlon", columns)
+        object.__setattr__(self, "_exact_degree", min(self._rule()[2], columns - 1))
         most = self.max_bandwidth
         object.__setattr__(self, "bandwidth", most if bandwidth is None else bandwidth)
         if self.bandwidth > most:
@@ -75,7 +80,7 @@ class RingGrid(Grid):
         The rings integrate e^{im phi} exactly for |m| < nlon, the colatitudes polynomials of their rule's degree.
         A band limit L needs products of two degrees below L, so 2 (L - 1): the grid carries L <= exact_degree // 2 + 1.
         """
-        return min(self._rule()[2], self.nlon - 1)
+        return self._exact_degree
 
     @property
     def max_bandwidth(self) -> int:

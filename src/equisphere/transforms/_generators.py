@@ -12,7 +12,7 @@ from equisphere import _checks
 from equisphere.harmonics import degrees_and_orders
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
 from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._linear import linear
+from equisphere.transforms._linear import is_traced, linear
 
 
 def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "*batch 3 coefficients"]:
@@ -42,7 +42,7 @@ def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tens
         a = to_real_basis(c)
         parts = rotation_generators(torch.stack((a.real, a.imag)))
         return to_complex_basis(torch.complex(parts[0], parts[1]))
-    turned = linear(columns(c, 1), _turned, _turned_back).movedim(-1, 0)
+    turned = _applied(columns(c, 1), back=False).movedim(-1, 0)
     return turned.reshape(*c.shape[:-1], 3, c.shape[-1])
 
 
@@ -52,7 +52,26 @@ def generators_dot(a: Shaped[Tensor, "*batch 3 coefficients"]) -> Shaped[Tensor,
         a = to_real_basis(a)
         parts = generators_dot(torch.stack((a.real, a.imag)))
         return to_complex_basis(torch.complex(parts[0], parts[1]))
-    return -uncolumns(linear(columns(a, 2), _turned_back, _turned), a.shape[:-2])
+    return -uncolumns(_applied(columns(a, 2), back=True), a.shape[:-2])
+
+
+def _applied(x: Tensor, back: bool) -> Tensor:
+    if is_traced(x):
+        return _operator(x, back)
+    return linear(x, _turned_back, _turned) if back else linear(x, _turned, _turned_back)
+
+
+@torch.library.custom_op("equisphere::rotation_generators", mutates_args=())
+def _operator(x: Tensor, back: bool) -> Tensor:
+    """The generators as compilers see them: one operator, in place of tables."""
+    return _turned_back(x) if back else _turned(x)
+
+
+_operator.register_fake(lambda x, back: x.new_empty(x.shape[1:] if back else (3, *x.shape)))
+_operator.register_autograd(
+    lambda ctx, gradient: (_operator(gradient, not ctx.back), None),
+    setup_context=lambda ctx, inputs, output: setattr(ctx, "back", inputs[1]),
+)
 
 
 def _turned(c: Float[Tensor, "coefficients n"]) -> Float[Tensor, "3 coefficients n"]:

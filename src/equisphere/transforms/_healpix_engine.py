@@ -146,7 +146,8 @@ class HEALPixEngine:
         start = 0
         for b, block in enumerate(self._blocks):
             here = slice(block.first, block.last)
-            bins, phase = waves.bins[here].flatten(), waves.phase[here].conj()[..., None]
+            # a lazy conj() is lost in the first call of a compiled program (torch 2.13)
+            bins, phase = waves.bins[here].flatten(), waves.phase[here].conj_physical()[..., None]
             sign = waves.sign[here][..., None]
             for parity in (0, 1):
                 stop = start + block.orders * block.terms[parity]

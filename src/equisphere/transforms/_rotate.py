@@ -10,11 +10,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from equisphere import _checks
+from equisphere._precision import widened
 from equisphere.grids import Grid
 from equisphere.groups import euler_angles
 from equisphere.harmonics import degrees_and_orders, to_real, wigner_d_series
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
 from equisphere.transforms._generators import rotation_generators
+from equisphere.transforms._linear import is_traced
 from equisphere.transforms._sht import SHT
 
 
@@ -51,10 +53,11 @@ def _rotated(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
 
     The inverse undoes the same three angles: it is the transpose to rounding, where R is a rotation to a few digits only.
     """
-    alpha, beta, gamma = euler_angles(R)
-    if inverse:
-        alpha, beta, gamma = -gamma, -beta, -alpha
-    return _about_z(_quarter(_about_z(_quarter(_about_z(c, gamma), inverse=True), beta)), alpha)
+    with torch.autocast(c.device.type, enabled=False):
+        alpha, beta, gamma = euler_angles(R)
+        if inverse:
+            alpha, beta, gamma = -gamma, -beta, -alpha
+        return _about_z(_quarter(_about_z(_quarter(_about_z(c, gamma), inverse=True), beta)), alpha)
 
 
 class _Rotate(torch.autograd.Function):
@@ -78,13 +81,7 @@ class _Rotate(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         R, rotated = ctx.saved_tensors
         by_c = _Rotate.apply(gradient, R, not ctx.inverse) if ctx.needs_input_grad[0] else None
-        by_R = None
-        if ctx.needs_input_grad[1]:
-            torque = (gradient[:, None] * rotation_generators(rotated)).sum(-1).to(R.dtype)
-            # [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows
-            by_R = torch.linalg.cross(
-                (torque[:, None] if ctx.inverse else torque[..., None]) / 2, R, dim=-1 if ctx.inverse else -2
-            )
+        by_R = _by_rotation(gradient, rotated, R, ctx.inverse) if ctx.needs_input_grad[1] else None
         return by_c, by_R, None
 
     @staticmethod
@@ -103,9 +100,35 @@ class _Rotate(torch.autograd.Function):
         return _Rotate.apply(c.flatten(0, 1), R.flatten(0, 1), inverse).unflatten(0, c.shape[:2]), 0
 
 
+def _by_rotation(gradient: Tensor, rotated: Tensor, R: Tensor, inverse: bool) -> Tensor:
+    """The derivative in R: [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows."""
+    torque = (gradient[:, None] * rotation_generators(rotated)).sum(-1).to(R.dtype) / 2
+    return torch.linalg.cross(torque[:, None] if inverse else torque[..., None], R, dim=-1 if inverse else -2)
+
+
 def _batched(x: Tensor, dim: int | None, size: int) -> Tensor:
     """With the mapped dimension in front; repeated, where there is none."""
     return x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
+
+
+@torch.library.custom_op("equisphere::rotate", mutates_args=())
+def _rotate_operator(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
+    """`_Rotate` as compilers see it: one operator, in place of tables and loops."""
+    return _rotated(c, R, inverse)
+
+
+def _operator_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tensor) -> None:
+    ctx.inverse = inputs[2]
+    ctx.save_for_backward(inputs[1], output)
+
+
+def _operator_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    R, rotated = ctx.saved_tensors
+    return _rotate_operator(gradient, R, not ctx.inverse), _by_rotation(gradient, rotated, R, ctx.inverse), None
+
+
+_rotate_operator.register_fake(lambda c, R, inverse: c.new_empty(c.shape))
+_rotate_operator.register_autograd(_operator_backward, setup_context=_operator_context)
 
 
 def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotations 3 3"]) -> Tensor:
@@ -153,8 +176,10 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
             f"leading dimensions must broadcast: coefficients {tuple(c.shape)} have {tuple(c.shape[:-1])}, "
             f"R {tuple(R.shape)} has {tuple(R.shape[:-2])}. A rotation for each sample of a batch of channels is `R[:, None]`."
         ) from None
-    flat = c.expand(*leading, -1).reshape(-1, c.shape[-1])
-    return _Rotate.apply(flat, R.expand(*leading, 3, 3).reshape(-1, 3, 3), False).reshape(*leading, c.shape[-1])
+    flat = widened(c).expand(*leading, -1).reshape(-1, c.shape[-1])
+    turns = widened(R).expand(*leading, 3, 3).reshape(-1, 3, 3)
+    rotated = _rotate_operator(flat, turns, False) if is_traced(c) else _Rotate.apply(flat, turns, False)
+    return rotated.reshape(*leading, c.shape[-1]).to(c.dtype)
 
 
 def act_on_coefficients(g: Float[Tensor, "*elements 3 3"], c: Shaped[Tensor, "*batch coefficients"]) -> Tensor:

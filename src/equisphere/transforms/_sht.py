@@ -1,7 +1,5 @@
 """The spherical harmonic transform as a module."""
 
-from functools import partial
-
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
@@ -11,7 +9,7 @@ from equisphere.grids import Grid
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._columns import columns, uncolumns
 from equisphere.transforms._engines import engine_for
-from equisphere.transforms._linear import linear
+from equisphere.transforms._operator import transform
 from equisphere.transforms._points_engine import ScatteredEngine
 
 Signal = Shaped[Tensor, "*signal"]
@@ -41,7 +39,7 @@ class SHT(nn.Module):
     `harmonics.real_harmonics`; a complex signal complex ones, over `harmonics.complex_harmonics`.
 
     The module has no parameters and no state: tables are made in float64, shared by all transforms of the same grid,
-    and follow the dtype (float32 or float64; half precisions are computed in float32) and device of the input.
+    and follow the dtype and device of the input. Half precisions are computed in float32 and rounded once, at the end.
     Both directions are differentiable to any order, the backward pass being the adjoint.
 
     Args:
@@ -135,10 +133,8 @@ class SHT(nn.Module):
         if signal.is_complex():
             parts = self._from_grid(torch.stack((signal.real, signal.imag)), weighted)
             return to_complex_basis(torch.complex(parts[0], parts[1]))
-        x = columns(signal, nodes)
-        engine = engine_for(self.grid, self.bandwidth, self.tolerance)
-        c = linear(x, partial(engine.from_grid, weighted=weighted), partial(engine.to_grid, weighted=weighted))
-        return uncolumns(c, signal.shape[:-nodes])
+        c = transform(columns(signal, nodes), self.grid, self.bandwidth, False, weighted, self.tolerance)
+        return uncolumns(c, signal.shape[:-nodes]).to(signal.dtype)
 
     def _to_grid(self, coefficients: Tensor, weighted: bool) -> Tensor:
         _checks.coefficients_of(coefficients, self.bandwidth)
@@ -146,10 +142,8 @@ class SHT(nn.Module):
             a = to_real_basis(coefficients)
             parts = self._to_grid(torch.stack((a.real, a.imag)), weighted)
             return torch.complex(parts[0], parts[1])
-        x = columns(coefficients, 1)
-        engine = engine_for(self.grid, self.bandwidth, self.tolerance)
-        f = linear(x, partial(engine.to_grid, weighted=weighted), partial(engine.from_grid, weighted=weighted))
-        return uncolumns(f, coefficients.shape[:-1])
+        f = transform(columns(coefficients, 1), self.grid, self.bandwidth, True, weighted, self.tolerance)
+        return uncolumns(f, coefficients.shape[:-1]).to(coefficients.dtype)
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
