@@ -70,6 +70,18 @@ def test_the_worst_signal_keeps_the_tolerance_too():
     assert 1e-8 < float(torch.linalg.matrix_norm(error, 2)) < 1e-6
 
 
+def test_a_band_limit_that_the_pixels_hardly_determine_warns():
+    """At 3 nside the condition number grows with nside: past 100 steps it is said, and analysis stays bounded."""
+    sht = es.SHT(HEALPix(20), 60, tolerance=1e-12)
+    c = randn(3600)
+    with pytest.warns(RuntimeWarning, match=r"hardly determines.*2\.5 nside = 50"):
+        again = sht(sht.inverse(c))
+    assert sht.refinement_steps == 100
+    assert relative_error(again, c) < 1e-3
+    loose = es.SHT(HEALPix(20), 60)
+    assert relative_error(loose(loose.inverse(c)), c) < 1e-6
+
+
 def test_the_condition_number_is_that_of_the_matrix():
     """Against dense eigenvalues."""
     grid, L = HEALPix(4), 12
