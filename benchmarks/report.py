@@ -74,7 +74,9 @@ def limits(result: dict) -> str:
         ms = row["times"]["analysis"]["equisphere"]["ms"][1]
         arithmetic, memory = 1e3 * row["work"]["gflop"] / gflops, 1e3 * row["work"]["gbyte"] / gbytes
         share = 100 * arithmetic / ms
-        lines.append(f"| {row['b']} | {row['n']} | {ms:.2f} ms | {arithmetic:.2f} ms | {memory:.2f} ms | {share:.0f} % |")
+        lines.append(
+            f"| {row['b']} | {row['n']} | {ms:.2f} ms | {arithmetic:.2f} ms | {memory:.2f} ms | {share:.0f} % |"
+        )
     return "\n".join(lines)
 
 

@@ -27,7 +27,9 @@ class RingGrid(ABC):
     bandwidth: int
     nlat: int
     nlon: int
-    _exact_degree: ClassVar[int]  # of each grid: it follows from the fields, and compilers cannot follow the quadrature rule
+    _exact_degree: ClassVar[
+        int
+    ]  # of each grid: it follows from the fields, and compilers cannot follow the quadrature rule
 
     def __init__(self, bandwidth: int | None = None, *, nlat: int | None = None, nlon: int | None = None) -> None:
         """Make a grid of 2b x 2b nodes for band limit b, or of any nlat x nlon.
