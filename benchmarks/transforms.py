@@ -1,8 +1,8 @@
 """The transform against its peers, side by side in one process with 2 threads: `make bench`.
 
-Times: the contenders take turns; medians, and quartiles of the ratios of neighbouring turns. Memory: a process of its own for each
-contender and size; the highest resident memory of a round trip, forwards and backwards, above what was resident with the signals
-alone, tables included (Linux). Construction: in that process, from nothing until the first map went there and back.
+Times: the contenders take turns; medians, and quartiles of the ratios of neighbouring turns. Memory: a process of its own for
+each contender and size; the highest resident memory of a round trip, forwards and backwards, above what was resident with the
+signals alone, tables included (Linux). Construction: in that process, from nothing until the first map went there and back.
 
 Writes docs/benchmarks.md and docs/benchmarks.png. `--reference` keeps the result as benchmarks/reference.json; any other run
 says what is slower than there by more than the spread of both.

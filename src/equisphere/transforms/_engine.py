@@ -5,8 +5,8 @@ Separation of variables: with F_mj the Fourier coefficients of ring j,
 where e_m is sqrt2 cos, sqrt2 sin, or 1. The Legendre step is a batched matrix product for each block of orders.
 
 Memory order: samples lie as users have them, `(N, nlat, nlon)`, and coefficients `(L*L, N)`, signals side by side. The
-products do the transposition between the two on the way. On CPUs, few signals are worked on at a time, so that what lies between
-the steps stays in the cache.
+products do the transposition between the two on the way. On CPUs, few signals are worked on at a time, so that what lies
+between the steps stays in the cache.
 """
 
 from collections.abc import Iterator

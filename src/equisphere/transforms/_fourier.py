@@ -6,6 +6,7 @@ that is needed, at half the arithmetic. Or the FFT and one transposition, where 
 front and rings side by side behind, as the Legendre step wants them.
 """
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -29,7 +30,7 @@ class Fourier(Protocol):
 
     groups: list[np.ndarray]
     pairs: int
-    scale: dict[str, tuple[float, float]] | None
+    scale: Mapping[str, tuple[float, float]] | None
 
     def analysis(self, rings: Float[Tensor, "rings nlon"]) -> Float[Tensor, "rows rings"]:
         """Sums over the nodes of each ring."""
@@ -43,10 +44,9 @@ class Fourier(Protocol):
 class MatrixFourier:
     """Products with matrices of cosines and sines, after folding the ring onto its half, and the even part again."""
 
-    scale = None
-
     def __init__(self, nlon: int, bandwidth: int) -> None:
         self.nlon, self.pairs = nlon, bandwidth
+        self.scale: Mapping[str, tuple[float, float]] | None = None
         self.folds = 0
         while nlon % 2 ** (self.folds + 1) == 0 and nlon >> self.folds >= FOLD_LIMIT:
             self.folds += 1
@@ -96,10 +96,13 @@ class MatrixFourier:
 class FastFourier:
     """The FFT of every ring, and a transposition."""
 
-    #: e^{-i m phi} = cos - i sin, and each m > 0 stands for its conjugate too
-    scale = {"analysis": (2**0.5, -(2**0.5)), "synthesis": (0.5**0.5, -(0.5**0.5))}
-
     def __init__(self, nlon: int, bandwidth: int) -> None:
+        root = 2**0.5
+        # e^{-i m phi} = cos - i sin, and each m > 0 stands for its conjugate too
+        self.scale: Mapping[str, tuple[float, float]] | None = {
+            "analysis": (root, -root),
+            "synthesis": (1 / root, -1 / root),
+        }
         self.nlon, self.pairs = nlon, nlon // 2 + 1
         self.groups = [np.arange(bandwidth)]
 

@@ -78,7 +78,7 @@ class Layout:
         The recurrences of `harmonics.associated_legendre`, all orders at a time, in double precision.
         """
         L, x, s = self.bandwidth, np.cos(colatitudes), np.sin(colatitudes)
-        table = np.zeros((self.rows, len(x)), dtype=dtype)
+        table: np.ndarray = np.zeros((self.rows, len(x)), dtype=dtype)
         before = np.zeros((L, len(x)))  # degree l - 1, each order a row
         last = np.zeros((L, len(x)))  # degree l - 2
         top = np.full(len(x), 0.5 / np.sqrt(np.pi))  # P_mm
