@@ -9,7 +9,7 @@ from equisphere.grids import Grid
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._columns import columns, uncolumns
 from equisphere.transforms._engines import engine_for
-from equisphere.transforms._operator import transform
+from equisphere.transforms._operator import grid_name, transform
 from equisphere.transforms._points_engine import ScatteredEngine
 
 Signal = Shaped[Tensor, "*signal"]
@@ -66,6 +66,7 @@ class SHT(nn.Module):
         if not isinstance(grid, Grid):
             raise ValueError(f"grid must be a grid of equisphere.grids, such as DriscollHealy(16), got {grid!r}.")
         self.grid = grid
+        grid_name(grid)  # known before any program is recorded
         self.bandwidth = grid.bandwidth if bandwidth is None else _checks.positive_int(bandwidth, "bandwidth")
         self.tolerance = None if tolerance is None else _checks.fraction(tolerance, "tolerance")
         if self.bandwidth > grid.max_bandwidth:
