@@ -16,7 +16,7 @@ from torch import Tensor
 from equisphere.transforms import _recurrence as recurrence
 
 #: numbers in one step of a tile: enough to outweigh the call, few enough to stay in cache
-STEP_SIZE = 1 << 16
+STEP_SIZE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class TiledLegendre:
         """Values p_n `(orders, steps, rings)` of a block, with the first step n and the first ring of the run.
 
         Orders at the end of the block that have no more degrees are left out, and rings near the pole where all is
-        still negligible; what is negligible elsewhere in the tile is zero.
+        still negligible. The next tile is written over the one before.
         """
         sine = np.sin(self.theta[run.first : run.last])
         skip = recurrence.reach(self.bandwidth, first, sine)
@@ -103,31 +103,33 @@ class TiledLegendre:
         mantissa, exponent = (
             torch.from_numpy(part[first:last, run.first + skip : run.last]).to(like.device) for part in self._starts
         )
-        steps = recurrence.STEPS
-        work = like.new_empty(last - first, steps + 2, len(argument))
-        work[:, 0], work[:, 1] = 0, mantissa
+        steps, total = recurrence.STEPS, (self.bandwidth - first + 1) // 2
+        tile = like.new_empty(last - first, steps, len(argument))
+        tile[:, -1] = 0  # p_-1; slot n mod steps holds p_n
         scratch = torch.empty_like(mantissa)
-        pending = bool((exponent < 0).any())
-        for step in range(0, (self.bandwidth - first + 1) // 2, steps):
+        rings, pending = len(argument), True
+        for step in range(0, total, steps):
             orders = min(last - first, self.bandwidth - first - 2 * step)
-            work, scratch, exponent = work[:orders], scratch[:orders], exponent[:orders]
+            tile, scratch, exponent = tile[:orders], scratch[:orders], exponent[:orders]
+            slots = tile.unbind(1)
+            factors = factor[:orders, step : step + steps, None].unbind(1)
+            centres = centre[:orders, step : step + steps, None].unbind(1)
             for t in range(steps):
-                n = step + t
-                torch.addcmul(centre[:orders, n, None], factor[:orders, n, None], argument, out=scratch)
-                torch.addcmul(work[:, t], scratch, work[:, t + 1], out=work[:, t + 2])
-            tile, rings = work[:, 1 : 1 + min(steps, (self.bandwidth - first + 1) // 2 - step)], 0
+                if step + t:
+                    torch.addcmul(centres[t], factors[t], argument, out=scratch)
+                    torch.addcmul(slots[t - 2], scratch, slots[t - 1], out=slots[t])
+                else:
+                    slots[0].copy_(mantissa)
             if pending:
-                small = exponent < 0
-                rings = int(small.all(0).sum())  # they are those nearest to the pole
-                tile = tile[..., rings:].masked_fill(small[:, None, rings:], 0)
-            if tile.shape[-1]:
-                yield step, skip + rings, tile
+                rings = int((tile[:, -1].abs().amax(0) < recurrence.NEGLIGIBLE).sum())  # they are those nearest the pole
+            if rings < len(argument):
+                yield step, skip + rings, tile[:, : total - step, rings:]
             if pending:
-                grown = small & (work[:, -1].abs() > 2.0 ** (recurrence.UNIT - recurrence.FLOOR))
-                work[:, -2:] = torch.where(grown[:, None], work[:, -2:] * 2.0**-recurrence.UNIT, work[:, -2:])
+                last_two = tile[:, -2:]
+                grown = (exponent < 0) & (last_two[:, 1].abs() > 2.0 ** (recurrence.UNIT - recurrence.FLOOR))
+                last_two.mul_(torch.where(grown, 2.0**-recurrence.UNIT, 1.0)[:, None])
                 exponent = exponent + grown.int()
-                pending = bool((exponent < 0).any())
-            work[:, :2] = work[:, -2:]
+                pending = rings > 0 or bool((exponent < 0).any())
 
     def _gather(self, c: Tensor, first: int, last: int) -> Tensor:
         """Coefficients of the chain `(orders, steps, (parity, part, n))` of a block."""
@@ -155,12 +157,12 @@ class TiledLegendre:
 
 @lru_cache(maxsize=8)
 def _factors(bandwidth: int, first: int, last: int, polar: bool) -> tuple[Tensor, Tensor]:
-    """a_n and what is added to a_n x^2 (or -a_n sin^2), `(orders, steps)`, of a block."""
+    """a_n and what is added to a_n x^2 (or -a_n sin^2) in the step that makes p_{n+1}, `(orders, n + 1)`, of a block."""
     steps = -(-((bandwidth - first + 1) // 2) // recurrence.STEPS) * recurrence.STEPS
-    order, n = np.arange(first, last)[:, None], np.arange(steps)
+    order, n = np.arange(first, last)[:, None], np.arange(-1, steps - 1)
     kappa = np.zeros((last - first, steps))
-    known = recurrence.scales(bandwidth)[:steps, first:last].T
-    kappa[:, : known.shape[1]] = known
+    known = recurrence.scales(bandwidth)[: steps - 1, first:last].T
+    kappa[:, 1 : 1 + known.shape[1]] = known
     factor = kappa**2 / recurrence.Q * (1 - 2 * (n % 2))
     centre, polar_centre = recurrence.centres(order + 2 * n + 1, order)
     return torch.from_numpy(factor), torch.from_numpy(factor * (polar_centre if polar else -centre))

@@ -25,8 +25,10 @@ Q = 0.25
 #: one exponent of a scaled number is this many powers of two
 UNIT = 512
 #: a scaled number of exponent e < 0 goes to e + 1 when its mantissa has reached 2^(UNIT - FLOOR): it is 2^-FLOOR then
-FLOOR = 240
-#: steps of the chain between two looks at the exponents: up to order 2^15 it grows by less than 2^120 in these
+FLOOR = 812
+#: what is smaller counts for nothing; a mantissa of exponent e < 0 is smaller at any time, so that none need be masked
+NEGLIGIBLE = 2.0**-160
+#: steps of the chain between two looks at the exponents: up to order 2^15 it grows by less than 2^120 in these (2^-300 to 2^-180)
 STEPS = 8
 #: rings with sin^2 below this take the polar form of the recurrence
 POLAR = 0.5
