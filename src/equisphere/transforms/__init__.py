@@ -1,5 +1,6 @@
 """Fast differentiable transforms: coefficients from samples and back, their rotation and convolution."""
 
+from equisphere.transforms._backends import large_backend
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._convolution import convolution_constant, zonal_convolution
 from equisphere.transforms._pointwise import pointwise
@@ -10,6 +11,7 @@ from equisphere.transforms._spectrum import power_spectrum
 __all__ = [
     "SHT",
     "convolution_constant",
+    "large_backend",
     "pointwise",
     "power_spectrum",
     "rotate",

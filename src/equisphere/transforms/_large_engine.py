@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from equisphere.grids import RingGrid
+from equisphere.transforms._legendre_kernels import CompiledLegendre
 from equisphere.transforms._legendre_tiles import TiledLegendre
 from equisphere.transforms._meridian import meridian_of
 
@@ -17,11 +18,11 @@ CHUNK = 1 << 24
 class LargeEngine:
     """Synthesis and its transpose on one grid at one band limit, in double precision whatever the dtype."""
 
-    def __init__(self, grid: RingGrid, bandwidth: int) -> None:
+    def __init__(self, grid: RingGrid, bandwidth: int, backend: str) -> None:
         self.grid, self.bandwidth = grid, bandwidth
         self._meridian = meridian_of(grid, bandwidth)
         rings = grid.colatitudes.numpy() if self._meridian is None else self._meridian.core_colatitudes
-        self._legendre = TiledLegendre(bandwidth, rings)
+        self._legendre = _legendre(backend)(bandwidth, rings)
 
     def to_grid(self, c: Float[Tensor, "coefficients n"], weighted: bool) -> Float[Tensor, "nlat nlon n"]:
         """Samples of sum_lm c_lm Y_lm; `weighted` multiplies them by the quadrature weights (adjoint of analysis)."""
@@ -59,11 +60,15 @@ class LargeEngine:
 
     def _ring_factors(self, like: Tensor, weighted: bool) -> Tensor:
         """Quadrature weight of each ring's nodes, `(nlat, 1)`, or ones."""
-        weights = self.grid.weights[:, :1]
+        weights = self.grid.ring_weights[:, None]
         return (weights if weighted else torch.ones_like(weights)).to(like.device)
 
 
+def _legendre(backend: str) -> type[TiledLegendre] | type[CompiledLegendre]:
+    return CompiledLegendre if backend == "numba" else TiledLegendre
+
+
 @lru_cache(maxsize=4)
-def large_engine(grid: RingGrid, bandwidth: int) -> LargeEngine:
-    """The engine of a grid and a large band limit, one for all modules."""
-    return LargeEngine(grid, bandwidth)
+def large_engine(grid: RingGrid, bandwidth: int, backend: str) -> LargeEngine:
+    """The engine of a grid, a large band limit and a backend (torch or numba), one for all modules."""
+    return LargeEngine(grid, bandwidth, backend)

@@ -1,6 +1,6 @@
 """The Legendre step compiled by numba: the recurrence of `_recurrence`, ring by ring in vector registers.
 
-Imported only where numba is installed. Kernels run without the interpreter's lock, a group of orders each, in as many
+numba itself is imported when a kernel is first wanted. Kernels run without the interpreter's lock, a group of orders each, in as many
 threads as torch uses. They are compiled on first use (some seconds a process), and kept between processes where the
 environment variable NUMBA_CACHE_DIR names a folder for that.
 """
@@ -8,6 +8,7 @@ environment variable NUMBA_CACHE_DIR names a folder for that.
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from inspect import unwrap
 from typing import Any
 
 import numpy as np
@@ -79,9 +80,11 @@ def _kernels() -> tuple[Any, Any]:
     """Kernels of synthesis and its transpose for the orders first .. last-1."""
     import numba
 
-    keep = bool(numba.config.CACHE_DIR)
-    plain = numba.njit(nogil=True, cache=keep)
-    fast = numba.njit(nogil=True, cache=keep, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+    def compiled(**options: Any) -> Callable[[Callable], Any]:
+        made = numba.njit(nogil=True, cache=bool(numba.config.CACHE_DIR), error_model="numpy", **options)
+        return lambda function: made(unwrap(function))  # without the wrapper in which tests check shapes
+
+    plain, fast = compiled(), compiled(fastmath={"reassoc", "contract", "nsz"})
     W, Q, STEPS = WIDTH, recurrence.Q, recurrence.STEPS
     GROWN, DOWN = 2.0 ** (recurrence.UNIT - recurrence.FLOOR), 2.0**-recurrence.UNIT
     IDLE = recurrence.NEGLIGIBLE * 2.0**-120  # negligible still after the next steps
