@@ -68,7 +68,12 @@ class Ducc:
         """Flat coefficients of samples."""
         if self.geometry == "MWflip":  # ducc0 has no rule of its own for these nodes: ours
             alm = ducc0.sht.adjoint_synthesis(
-                map=f.reshape(1, -1), spin=0, lmax=self.L - 1, nthreads=2, ringfactor=self.grid.weights[:, 0].numpy(), **self.rings
+                map=f.reshape(1, -1),
+                spin=0,
+                lmax=self.L - 1,
+                nthreads=2,
+                ringfactor=self.grid.weights[:, 0].numpy(),
+                **self.rings,
             )[0]
         else:
             alm = ducc0.sht.analysis_2d(map=f[None], spin=0, lmax=self.L - 1, geometry=self.geometry, nthreads=2)[0]
@@ -92,7 +97,10 @@ def s2fft_errors(L: int, generator: np.random.Generator) -> dict[str, float]:
             value = (generator.normal() + 1j * generator.normal()) / np.sqrt(2)
             flm[l, L - 1 + m], flm[l, L - 1 - m] = value, (-1) ** m * np.conj(value)
     f = s2fft.inverse(flm, L, sampling="dh", method="jax", reality=True)
-    return errors(torch.from_numpy(np.array(s2fft.forward(f, L, sampling="dh", method="jax", reality=True))), torch.from_numpy(flm))
+    return errors(
+        torch.from_numpy(np.array(s2fft.forward(f, L, sampling="dh", method="jax", reality=True))),
+        torch.from_numpy(flm),
+    )
 
 
 def errors(found: Tensor, wanted: Tensor) -> dict[str, float]:
@@ -166,14 +174,23 @@ def page(rows: list[dict[str, Any]], machine: str) -> str:
     """The table as a page of the documentation."""
     peers = ["equisphere", "ducc0", "s2fft"]
     lines = ["# How accurate is the transform?", "", *__doc__.splitlines()[5:], ""]
-    lines += ["Each cell: rms / max. s2fft is measured on its own Driscoll-Healy grid, in double precision.", f"Machine: {machine}.", ""]
+    lines += [
+        "Each cell: rms / max. s2fft is measured on its own Driscoll-Healy grid, in double precision.",
+        f"Machine: {machine}.",
+        "",
+    ]
     for what in ("round trip", "synthesis"):
         for dtype in DTYPES:
             chosen = [row for row in rows if row["dtype"] == dtype and row[what]]
             if not chosen:
                 continue
             shown = [p for p in peers if any(p in row[what] for row in chosen)]
-            lines += [f"## {what.capitalize()}, {dtype}", "", "| grid | L | " + " | ".join(shown) + " |", "| --- | --- |" + " --- |" * len(shown)]
+            lines += [
+                f"## {what.capitalize()}, {dtype}",
+                "",
+                "| grid | L | " + " | ".join(shown) + " |",
+                "| --- | --- |" + " --- |" * len(shown),
+            ]
             for row in sorted(chosen, key=lambda r: list(GRIDS).index(r["grid"])):
                 cells = [f"{e['rms']:.1e} / {e['max']:.1e}" if (e := row[what].get(p)) else "" for p in shown]
                 lines.append(f"| {row['grid']} | {row['L']} | " + " | ".join(cells) + " |")
@@ -189,10 +206,12 @@ def main() -> None:
     machine = f"{platform.system()} {platform.machine()}, torch {torch.__version__}, ducc0 {ducc0.__version__}"
     rows: list[dict[str, Any]] = []
     L = 8
-    while L <= largest:
+    while largest >= L:
         rows += measure(L)
         Console().print(f"L = {L} done")
-        (ROOT / "evidence" / "accuracy.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+        (ROOT / "evidence" / "accuracy.json").write_text(
+            json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n"
+        )
         (ROOT / "accuracy.md").write_text(page(rows, machine))
         L *= 2
 

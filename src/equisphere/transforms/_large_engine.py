@@ -31,7 +31,9 @@ class LargeEngine:
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
         """Sums over the samples of f Y_lm; `weighted` makes them the quadrature of analysis."""
-        parts = [self._transpose(part.movedim(-1, 0).double(), weighted).to(f.dtype) for part in f.split(self._at_once, -1)]
+        parts = [
+            self._transpose(part.movedim(-1, 0).double(), weighted).to(f.dtype) for part in f.split(self._at_once, -1)
+        ]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     @property

@@ -1,9 +1,10 @@
 """The Legendre step compiled by numba: the recurrence of `_recurrence`, ring by ring in vector registers.
 
-numba itself is imported when a kernel is first wanted. Kernels run without the interpreter's lock, a group of orders each, in as many
-threads as torch uses. They are compiled on first use (some seconds a process), and kept between processes where the
-environment variable NUMBA_CACHE_DIR names a folder for that.
+numba itself is imported when a kernel is first wanted. Kernels run without the interpreter's lock, a group of orders
+each, in as many threads as torch uses. They are compiled on first use (some seconds a process), and kept between
+processes where the environment variable NUMBA_CACHE_DIR names a folder for that.
 """
+# mypy: allow-untyped-defs
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +63,17 @@ class CompiledLegendre:
         def group(first: int) -> None:
             last = min(first + GROUP, self.bandwidth)
             kernel(
-                self.bandwidth, first, last, c, rings, mantissas, exponents, self._argument, self._x, self._cuts, self._skip
+                self.bandwidth,
+                first,
+                last,
+                c,
+                rings,
+                mantissas,
+                exponents,
+                self._argument,
+                self._x,
+                self._cuts,
+                self._skip,
             )
 
         groups = range(0, self.bandwidth, GROUP)  # those of low orders, the longest, first
@@ -76,7 +87,7 @@ class CompiledLegendre:
 
 
 @cache
-def _kernels() -> tuple[Any, Any]:
+def _kernels() -> tuple[Any, Any]:  # noqa: PLR0915
     """Kernels of synthesis and its transpose for the orders first .. last-1."""
     import numba
 
@@ -162,9 +173,24 @@ def _kernels() -> tuple[Any, Any]:
             e2, f2, g2, h2 = e2 + e * p1, f2 + f * p1, g2 + g * p1, h2 + h * p1
             e3, f3, g3, h3 = e3 + e * q2, f3 + f * q2, g3 + g * q2, h3 + h * q2
         k[n, 0], k[n, 1], k[n, 2], k[n, 3] = k[n, 0] + e0, k[n, 1] + f0, k[n, 2] + g0, k[n, 3] + h0
-        k[n + 1, 0], k[n + 1, 1], k[n + 1, 2], k[n + 1, 3] = k[n + 1, 0] + e1, k[n + 1, 1] + f1, k[n + 1, 2] + g1, k[n + 1, 3] + h1
-        k[n + 2, 0], k[n + 2, 1], k[n + 2, 2], k[n + 2, 3] = k[n + 2, 0] + e2, k[n + 2, 1] + f2, k[n + 2, 2] + g2, k[n + 2, 3] + h2
-        k[n + 3, 0], k[n + 3, 1], k[n + 3, 2], k[n + 3, 3] = k[n + 3, 0] + e3, k[n + 3, 1] + f3, k[n + 3, 2] + g3, k[n + 3, 3] + h3
+        k[n + 1, 0], k[n + 1, 1], k[n + 1, 2], k[n + 1, 3] = (
+            k[n + 1, 0] + e1,
+            k[n + 1, 1] + f1,
+            k[n + 1, 2] + g1,
+            k[n + 1, 3] + h1,
+        )
+        k[n + 2, 0], k[n + 2, 1], k[n + 2, 2], k[n + 2, 3] = (
+            k[n + 2, 0] + e2,
+            k[n + 2, 1] + f2,
+            k[n + 2, 2] + g2,
+            k[n + 2, 3] + h2,
+        )
+        k[n + 3, 0], k[n + 3, 1], k[n + 3, 2], k[n + 3, 3] = (
+            k[n + 3, 0] + e3,
+            k[n + 3, 1] + f3,
+            k[n + 3, 2] + g3,
+            k[n + 3, 3] + h3,
+        )
 
     def sweep_with(use):
         """All steps of an order at one run of rings: `use`, where values are not negligible."""
@@ -245,7 +271,7 @@ def _kernels() -> tuple[Any, Any]:
                     rings[m, start + j] = even + odd_part
 
     @plain
-    def from_rings(L, first, last, c, rings, mantissas, exponents, argument, x, cuts, skip):
+    def from_rings(L, first, last, c, rings, mantissas, exponents, argument, x, cuts, skip):  # noqa: PLR0912
         total, work, exponent = rings.shape[1], np.empty(7 * W), np.empty(W, np.int32)
         longest = -(-((L - first + 1) // 2) // STEPS) * STEPS
         terms = np.zeros((last - first, longest, 4))

@@ -35,7 +35,9 @@ class TiledLegendre:
         self.bandwidth, self.rings = bandwidth, len(colatitudes)
         self.theta = colatitudes[: (len(colatitudes) + 1) // 2]
         split = int(np.sum(np.sin(self.theta) ** 2 < recurrence.POLAR))
-        self._runs = [run for run in (_Run(0, split, True), _Run(split, len(self.theta), False)) if run.last > run.first]
+        self._runs = [
+            run for run in (_Run(0, split, True), _Run(split, len(self.theta), False)) if run.last > run.first
+        ]
         self._starts = recurrence.starts(bandwidth, self.theta)
 
     def to_rings(self, c: Float64[Tensor, "coefficients n"]) -> Complex[Tensor, "n orders rings"]:
@@ -98,7 +100,9 @@ class TiledLegendre:
             return
         factor, centre = _factors(self.bandwidth, first, last, run.polar)
         factor, centre = factor.to(like), centre.to(like)
-        argument = torch.from_numpy(-(sine[skip:] ** 2) if run.polar else np.cos(self.theta[run.first : run.last][skip:]) ** 2)
+        argument = torch.from_numpy(
+            -(sine[skip:] ** 2) if run.polar else np.cos(self.theta[run.first : run.last][skip:]) ** 2
+        )
         argument = argument.to(like)
         mantissa, exponent = (
             torch.from_numpy(part[first:last, run.first + skip : run.last]).to(like.device) for part in self._starts
@@ -121,7 +125,9 @@ class TiledLegendre:
                 else:
                     slots[0].copy_(mantissa)
             if pending:
-                rings = int((tile[:, -1].abs().amax(0) < recurrence.NEGLIGIBLE).sum())  # they are those nearest the pole
+                rings = int(
+                    (tile[:, -1].abs().amax(0) < recurrence.NEGLIGIBLE).sum()
+                )  # they are those nearest the pole
             if rings < len(argument):
                 yield step, skip + rings, tile[:, : total - step, rings:]
             if pending:

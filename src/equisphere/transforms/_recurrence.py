@@ -28,7 +28,7 @@ UNIT = 512
 FLOOR = 812
 #: what is smaller counts for nothing; a mantissa of exponent e < 0 is smaller at any time, so that none need be masked
 NEGLIGIBLE = 2.0**-160
-#: steps of the chain between two looks at the exponents: up to order 2^15 it grows by less than 2^120 in these (2^-300 to 2^-180)
+#: steps of the chain between two looks at the exponents: up to order 2^15 it grows by less than 2^120 in these
 STEPS = 8
 #: rings with sin^2 below this take the polar form of the recurrence
 POLAR = 0.5
@@ -59,7 +59,7 @@ def scales(bandwidth: int) -> Float64[np.ndarray, "terms orders"]:
 
 
 def centres(degree: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """t = eps_{l+1}^2 + eps_l^2 and 1 - t, both without cancellation."""
+    """The centre t = eps_{l+1}^2 + eps_l^2, and 1 - t, both without cancellation."""
     l, m = np.asarray(degree, dtype=np.float64), np.asarray(order, dtype=np.float64)
     ll, mm, below = l * (l + 1), m * m, (2 * l - 1) * (2 * l + 3)
     return (2 * ll - 2 * mm - 1) / below, (2 * ll + 2 * mm - 2) / below
@@ -77,7 +77,10 @@ def starts(
     -5997.8
     """
     sine = np.sin(colatitudes.astype(np.longdouble))
-    value, power = np.full_like(sine, np.sqrt(3 / (16 * np.arctan(np.longdouble(1))))), np.zeros(len(sine), dtype=np.int64)
+    value, power = (
+        np.full_like(sine, np.sqrt(3 / (16 * np.arctan(np.longdouble(1))))),
+        np.zeros(len(sine), dtype=np.int64),
+    )
     mantissas = np.empty((bandwidth, len(sine)))
     exponents = np.empty((bandwidth, len(sine)), dtype=np.int32)
     for m in range(bandwidth):
