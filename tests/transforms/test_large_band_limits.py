@@ -11,7 +11,7 @@ from torch.autograd import gradcheck, gradgradcheck
 
 import equisphere as es
 from equisphere.transforms import _engines, large_backend
-from equisphere.transforms._legendre_kernels import CompiledLegendre
+from equisphere.transforms._legendre_compiled import CompiledLegendre
 from equisphere.transforms._legendre_tiles import TiledLegendre
 
 # torch itself does that when it first differentiates forwards

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from equisphere.grids import RingGrid
-from equisphere.transforms._legendre_kernels import CompiledLegendre
+from equisphere.transforms._legendre_compiled import CompiledLegendre
 from equisphere.transforms._legendre_tiles import TiledLegendre
 from equisphere.transforms._meridian import meridian_of
 
