@@ -16,8 +16,8 @@ from torch import Tensor
 
 from equisphere.grids import ClenshawCurtis, DriscollHealy, RingGrid
 
-#: numbers that are worked on at once
-CHUNK = 1 << 20
+#: numbers that are worked on at once: they stay in cache
+CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
