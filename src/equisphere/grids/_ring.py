@@ -104,10 +104,14 @@ class RingGrid(Grid):
         return 2 * pi * torch.arange(self.nlon, dtype=torch.float64) / self.nlon
 
     @property
+    def ring_weights(self) -> Float64[Tensor, "nlat"]:
+        """Quadrature weight of a node of each ring."""
+        return torch.tensor(self._rule()[1]) * (2 * pi / self.nlon)
+
+    @property
     def weights(self) -> Float64[Tensor, "nlat nlon"]:
         """Quadrature weight of each node; they sum to 4 pi, the area of the sphere."""
-        ring = torch.tensor(self._rule()[1]) * (2 * pi / self.nlon)
-        return ring[:, None].repeat(1, self.nlon)
+        return self.ring_weights[:, None].repeat(1, self.nlon)
 
     @property
     def points(self) -> Float64[Tensor, "nlat nlon 3"]:

@@ -1,5 +1,6 @@
 """Fast differentiable transforms: coefficients from samples and back, their rotation and convolution."""
 
+from equisphere.transforms._backends import large_backend
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._calculus import (
     curl,
@@ -37,6 +38,7 @@ __all__ = [
     "gradient",
     "inverse_laplacian",
     "laplacian",
+    "large_backend",
     "masked_fit",
     "masked_quadrature",
     "pointwise",
