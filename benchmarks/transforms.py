@@ -26,7 +26,6 @@ from contenders import CONTENDERS, Contender, present
 
 #: band limit b and number of maps
 SIZES = [(16, 512), (32, 512), (64, 256), (128, 64), (256, 16), (512, 4)]
-THREADS = 2
 HERE = Path(__file__).parent
 
 
@@ -78,7 +77,6 @@ def resident(field: str) -> int:
 
 def measure_memory(name: str, b: int, n: int) -> dict[str, float]:
     """In a process of its own: construction and peak memory of one contender."""
-    torch.set_num_threads(THREADS)
     if name == "plain":
         __import__("equisphere")
     else:
@@ -115,6 +113,7 @@ def work(b: int, n: int) -> dict[str, float]:
 
 def measure(b: int, n: int, seconds: float) -> dict:
     """Everything at one size."""
+    print(f"b = {b}, {n} maps", file=sys.stderr)
     contenders = {name: make(b) for name, make in present(b).items()}
     f = torch.randn(n, 2 * b, 2 * b)
     c = {name: contender.analysis(f).detach() for name, contender in contenders.items()}
@@ -128,7 +127,10 @@ def measure(b: int, n: int, seconds: float) -> dict:
     row["memory"] = {}
     for name in contenders:
         done = subprocess.run(
-            [sys.executable, __file__, "--memory", name, str(b), str(n)], capture_output=True, text=True, check=True
+            [sys.executable, __file__, "--memory", name, str(b), str(n), "--threads", str(torch.get_num_threads())],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         row["memory"][name] = json.loads(done.stdout.splitlines()[-1])
     return row
@@ -163,14 +165,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="for each task at each size")
     parser.add_argument("--reference", action="store_true", help="keep the result as the reference")
     parser.add_argument("--largest", type=int, default=512, help="leave out larger band limits")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     if options.memory:
         name, b, n = options.memory
         print(json.dumps(measure_memory(name, int(b), int(n))))
         return
-    torch.set_num_threads(THREADS)
     result = {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {THREADS} threads",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {options.threads} threads",
         "torch": torch.__version__,
         "load": os.getloadavg()[0],
         "limits": machine_limits(),

@@ -26,7 +26,7 @@ PARITY_LIMIT = 96
 #: numbers that a CPU's cache holds well
 CACHED_NUMBERS = 2**18
 #: with fewer signals at a time than this, matrix products are slow
-FEWEST_SIGNALS = 16
+FEWEST_SIGNALS = 64
 
 
 class RingEngine:
