@@ -5,10 +5,12 @@ from equisphere.transforms._convolution import convolution_constant, zonal_convo
 from equisphere.transforms._pointwise import pointwise
 from equisphere.transforms._rotate import rotate, rotate_signal
 from equisphere.transforms._sht import SHT
+from equisphere.transforms._so3 import SO3Transform
 from equisphere.transforms._spectrum import power_spectrum
 
 __all__ = [
     "SHT",
+    "SO3Transform",
     "convolution_constant",
     "pointwise",
     "power_spectrum",
