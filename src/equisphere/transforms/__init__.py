@@ -3,7 +3,7 @@
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._convolution import convolution_constant, zonal_convolution
 from equisphere.transforms._pointwise import pointwise
-from equisphere.transforms._rotate import rotate, rotate_signal
+from equisphere.transforms._rotate import rotate, rotate_signal, rotation_generators
 from equisphere.transforms._sht import SHT
 from equisphere.transforms._so3 import SO3Transform
 from equisphere.transforms._spectrum import power_spectrum
@@ -16,6 +16,7 @@ __all__ = [
     "power_spectrum",
     "rotate",
     "rotate_signal",
+    "rotation_generators",
     "to_complex_basis",
     "to_real_basis",
     "zonal_convolution",

@@ -199,6 +199,31 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
     return _Rotate.apply(flat, R.expand(*leading, 3, 3).reshape(-1, 3, 3), False).reshape(*leading, c.shape[-1])
 
 
+def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "3 *batch coefficients"]:
+    """Derivatives (L_x c, L_y c, L_z c) of a rotated signal in the angle about each axis, at the identity.
+
+    Each is antisymmetric (anti-Hermitian over the complex basis), and keeps degrees apart; degree 0 has none.
+    Differentiable to any order.
+
+    Args:
+        c: coefficients `(..., L*L)`, real or complex.
+
+    Raises:
+        ValueError: where the last dimension of `c` is no L*L, or not floating point.
+
+    >>> import torch
+    >>> rotation_generators(torch.tensor([0.0, 0.0, 0.0, 1.0]))[2]  # about z, x goes towards y
+    tensor([0., 1., 0., 0.])
+    """
+    _checks.floating(c, "coefficients")
+    _checks.bandwidth_of(c)
+    if c.is_complex():
+        a = to_real_basis(c)
+        parts = rotation_generators(torch.stack((a.real, a.imag)))
+        return to_complex_basis(torch.complex(parts[:, 0], parts[:, 1]))
+    return torch.stack(_Generators.apply(c.reshape(-1, c.shape[-1]))).reshape(3, *c.shape)
+
+
 def rotate_signal(
     f: Shaped[Tensor, "*batch nlat nlon"], R: Float[Tensor, "*rotations 3 3"], grid: RingGrid
 ) -> Shaped[Tensor, "*out nlat nlon"]:
