@@ -29,14 +29,20 @@ class Alignment:
 
     Attributes:
         rotation: R `(..., 3, 3)` with b = R.a as nearly as rotations allow.
-        score: correlation of R.a and b, means removed, in [0, 1]: 1 where b is R.a up to a positive factor and a constant, 0 where
-            nothing is alike. Its square is the part of the power of b that R.a explains.
+        score: correlation of R.a and b, means removed, in [0, 1]: 1 where b is R.a up to a positive factor and a constant,
+            0 where nothing is alike. Its square is the part of the power of b that R.a explains.
         margin: how much lower the score of the second best maximum is. Near 0 the choice between the two is open: the object
             is symmetric, or noise decides.
         error: estimated standard error of the rotation, radians: what noise that explains 1 - score^2, spread evenly over
-            all coefficients, does to the maximum. Infinite where a turn changes nothing (about the axis of a zonal signal, say).
+            all coefficients, does to the maximum. Infinite where a turn changes nothing (of a zonal signal, about its axis).
         rotations: the best maxima `(..., peaks, 3, 3)`, best first, all distinct; `rotation` again where there are no more.
         scores: their scores `(..., peaks)`; 0 where there are no more.
+
+    >>> import torch, equisphere as es
+    >>> cube = torch.nn.functional.pad(torch.tensor([0.0, 0, 0, 0, 7**0.5, 0, 0, 0, 5**0.5]), (16, 0))  # degree 4
+    >>> found = es.align.align(cube, cube, peaks=30)
+    >>> int(found.count())  # the rotations of a cube
+    24
     """
 
     rotation: Float[Tensor, "*batch 3 3"]
@@ -62,10 +68,10 @@ def align(
     peaks: int = 2,
     weights: Float[Tensor, "degrees"] | None = None,
 ) -> Alignment:
-    """The rotation R with b = R.a, to a small part of the grid's step: the highest maximum of the correlation over all of SO(3).
+    """The rotation R with b = R.a: the highest maximum of the correlation over all of SO(3), found below the step of any grid.
 
     The correlation <R.a, b> is sampled over all rotations at once (`correlation`), its highest nodes are climbed by Newton's
-    method with the exact derivatives of the rotated signal, and distinct maxima kept. Degree 0 (the mean) does not see
+    method with the exact derivatives of the rotated signal, and the distinct maxima kept. Degree 0 (the mean) does not see
     rotations and is left out; a positive factor between the signals does not matter. A mirror image is not found.
 
     Differentiable in `a` and `b`: score and rotation have the derivatives of the maximum (implicit function theorem).
@@ -83,8 +89,8 @@ def align(
         An `Alignment`, in the precision of the signals.
 
     Raises:
-        ValueError: where the signals are no coefficients, differ in band limit, channels, device or kind, hold NaN, are constant,
-            or have leading dimensions that do not go together.
+        ValueError: where the signals are no coefficients, differ in band limit, channels, device or kind, hold NaN, are
+            constant, or have leading dimensions that do not go together.
 
     >>> import torch, equisphere as es
     >>> a, R = torch.randn(16 * 16), es.random_rotations(1)[0]
@@ -129,19 +135,19 @@ def _maxima(climb: Climb, b: Features, peaks: int) -> tuple[Rotations, Bool[Tens
     return _distinct(climb, climb.ascend(found), peaks)
 
 
-def _distinct(climb: Climb, R: Rotations, n: int) -> tuple[Rotations, Bool[Tensor, "n peaks"]]:
-    """The n best rotations that are not near to a better one, and which of them are any."""
+def _distinct(climb: Climb, R: Rotations, number: int) -> tuple[Float[Tensor, "n best 3 3"], Bool[Tensor, "n best"]]:
+    """The best rotations of each pair that are not near to a better one, and which of them are any."""
     value, order = climb(R)[0].sort(dim=1, descending=True)
     R = R.gather(1, order[..., None, None].expand_as(R))
     # |R - S|^2 = 8 sin^2(angle / 2)
     angle = 2 * torch.asin((torch.cdist(R.flatten(2), R.flatten(2)) / 8**0.5).clamp(max=1))
     again = (angle < pi / (4 * climb.bandwidth)).tril(diagonal=-1).any(dim=-1)
-    first = again.to(torch.int8).argsort(dim=1, stable=True)[:, :n]
+    first = again.to(torch.int8).argsort(dim=1, stable=True)[:, :number]
     valid = ~again.gather(1, first) & (value.gather(1, first) > 0)
     return R.gather(1, first[..., None, None].expand(-1, -1, 3, 3)), valid
 
 
-def _starts(a: Features, b: Features, n: int) -> Rotations:
+def _starts(a: Features, b: Features, number: int) -> Rotations:
     """The highest local maxima among the samples of the correlation, in chunks of pairs that fit the memory."""
     so3 = SO3Transform(ceil(FINER * _checks.bandwidth_of(a)))
     nodes = so3.rotations.flatten(0, 2).to(a.device)
@@ -154,7 +160,7 @@ def _starts(a: Features, b: Features, n: int) -> Rotations:
             highest = highest.maximum(highest.roll(1, angle)).maximum(highest.roll(-1, angle))
         beside = torch.cat((highest[:, :, :1], highest, highest[:, :, -1:]), dim=2)
         highest = highest.maximum(beside[:, :, :-2]).maximum(beside[:, :, 2:])
-        best.append(torch.where(highest > C, -2.0, C).flatten(1).topk(min(n, len(nodes)), dim=1).indices)
+        best.append(torch.where(highest > C, -2.0, C).flatten(1).topk(min(number, len(nodes)), dim=1).indices)
     return nodes[torch.cat(best)]
 
 

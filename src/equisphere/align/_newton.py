@@ -69,5 +69,7 @@ def uphill(slope: Float[Tensor, "*n 3"], curvature: Float[Tensor, "*n 3 3"]) -> 
 
 def turned(R: Float[Tensor, "*n 3 3"], w: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n 3 3"]:
     """exp([w]x) R."""
-    cross = torch.linalg.cross(w[..., None, :].expand_as(R), torch.eye(3, dtype=R.dtype, device=R.device).expand_as(R)).mT
+    cross = torch.linalg.cross(
+        w[..., None, :].expand_as(R), torch.eye(3, dtype=R.dtype, device=R.device).expand_as(R)
+    ).mT
     return torch.linalg.matrix_exp(cross) @ R

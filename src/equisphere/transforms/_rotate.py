@@ -212,8 +212,8 @@ def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tens
         ValueError: where the last dimension of `c` is no L*L, or not floating point.
 
     >>> import torch
-    >>> rotation_generators(torch.tensor([0.0, 0.0, 0.0, 1.0]))[2]  # about z, x goes towards y
-    tensor([0., 1., 0., 0.])
+    >>> rotation_generators(torch.tensor([0.0, 0.0, 0.0, 1.0]))[2].int()  # about z, x goes towards y
+    tensor([0, 1, 0, 0], dtype=torch.int32)
     """
     _checks.floating(c, "coefficients")
     _checks.bandwidth_of(c)

@@ -3,7 +3,6 @@
 from functools import partial
 from math import pi
 
-import torch
 from jaxtyping import Complex, Float64, Shaped
 from torch import Tensor, nn
 
@@ -40,8 +39,8 @@ class SO3Transform(nn.Module):
     pi, and gamma (at L = 1 there are two beta).
 
     Memory: tables of about L^4 / 2.5 numbers for each dtype (d^l_mn for |n| <= m alone, the symmetries give the rest): 2 MB at
-    L = 32, 27 MB at L = 64, 430 MB at L = 128 in float32. They are made in float64 and shared by all transforms of the same band limit.
-    A function of L = 64 has 349,504 coefficients and 2^20 samples. Work O(L^4) a function.
+    L = 32, 27 MB at L = 64, 430 MB at L = 128 in float32. They are made in float64 and shared by all transforms of the same
+    band limit. A function of L = 64 has 349,504 coefficients and 2^20 samples. Work O(L^4) a function.
 
     Both directions are differentiable to any order, the backward pass being the adjoint.
 

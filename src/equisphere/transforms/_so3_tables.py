@@ -91,7 +91,7 @@ class Places:
 
 @lru_cache(maxsize=16)
 def places(bandwidth: int, real: bool, dtype: torch.dtype, device: torch.device) -> Places:
-    """The places of one band limit; Fourier coefficients are n, m = 0 .. L-1, unused, -(L-1) .. -1; m >= 0 of a real function."""
+    """The places of one band limit. Fourier coefficients: n, m = 0 .. L-1, unused, -(L-1) .. -1; of a real function m >= 0."""
     L = bandwidth
     width = L + 1 if real else 2 * L
     degree, m_of, n_of = so3_degrees_and_orders(L)
