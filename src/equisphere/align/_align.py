@@ -170,7 +170,7 @@ def _standard_error(climb: Climb, R: Tensor, value: Tensor, curvature: Tensor) -
 
     With b = C R.a + e, e of variance (1 - C^2) / n in each of n coefficients, slope_i = <L_i (R.a), e>.
     """
-    moved = rotation_generators(rotate(climb.a, R[:, None])).flatten(2).transpose(0, 1)
+    moved = rotation_generators(rotate(climb.a, R[:, None])).transpose(1, 2).flatten(2)
     coefficients = (climb.jets[:, 0] != 0).sum(-1)
     variance = (1 - value.square()).clamp(min=0) / (coefficients - 4).clamp(min=1)
     bends, axes = torch.linalg.eigh(curvature)

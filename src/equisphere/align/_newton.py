@@ -26,10 +26,10 @@ class Climb:
 
     def __init__(self, a: Features, b: Features) -> None:
         self.a, self.bandwidth = a, _checks.bandwidth_of(a)
-        first = rotation_generators(b)
-        second = rotation_generators(first)  # [i, j] is L_i L_j b
-        second = (second + second.transpose(0, 1)) / 2
-        self.jets = torch.cat((b[None], -first, second.flatten(0, 1))).transpose(0, 1).flatten(2)
+        first = rotation_generators(b)  # (n, channels, 3, L*L)
+        second = rotation_generators(first)  # [.., j, i, :] is L_i L_j b
+        second = (second + second.transpose(-2, -3)).flatten(-3, -2) / 2
+        self.jets = torch.cat((b[..., None, :], -first, second), dim=-2).transpose(1, 2).flatten(2)
 
     def __call__(self, R: Rotations) -> Jet:
         """Value `(n, peaks)`, slope `(n, peaks, 3)` and curvature `(n, peaks, 3, 3)` at rotations `(n, peaks, 3, 3)`."""

@@ -7,11 +7,15 @@ from equisphere.transforms._rotate import rotate, rotate_signal, rotation_genera
 from equisphere.transforms._sht import SHT
 from equisphere.transforms._so3 import SO3Transform
 from equisphere.transforms._spectrum import power_spectrum
+from equisphere.transforms._spin import SpinSHT, e_b_modes, from_e_b_modes
 
 __all__ = [
     "SHT",
     "SO3Transform",
+    "SpinSHT",
     "convolution_constant",
+    "e_b_modes",
+    "from_e_b_modes",
     "pointwise",
     "power_spectrum",
     "rotate",

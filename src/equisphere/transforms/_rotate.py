@@ -199,8 +199,8 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
     return _Rotate.apply(flat, R.expand(*leading, 3, 3).reshape(-1, 3, 3), False).reshape(*leading, c.shape[-1])
 
 
-def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "3 *batch coefficients"]:
-    """Derivatives (L_x c, L_y c, L_z c) of a rotated signal in the angle about each axis, at the identity.
+def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "*batch 3 coefficients"]:
+    """Derivatives (L_x c, L_y c, L_z c) of a rotated signal in the angle about each axis, at the identity: `(..., 3, L*L)`.
 
     Each is antisymmetric (anti-Hermitian over the complex basis), and keeps degrees apart; degree 0 has none.
     Differentiable to any order.
@@ -220,8 +220,9 @@ def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tens
     if c.is_complex():
         a = to_real_basis(c)
         parts = rotation_generators(torch.stack((a.real, a.imag)))
-        return to_complex_basis(torch.complex(parts[:, 0], parts[:, 1]))
-    return torch.stack(_Generators.apply(c.reshape(-1, c.shape[-1]))).reshape(3, *c.shape)
+        return to_complex_basis(torch.complex(parts[0], parts[1]))
+    turned = torch.stack(_Generators.apply(c.reshape(-1, c.shape[-1])), dim=1)
+    return turned.reshape(*c.shape[:-1], 3, c.shape[-1])
 
 
 def rotate_signal(
