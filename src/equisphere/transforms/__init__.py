@@ -3,7 +3,8 @@
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._convolution import convolution_constant, zonal_convolution
 from equisphere.transforms._pointwise import pointwise
-from equisphere.transforms._rotate import rotate, rotate_signal, rotation_generators
+from equisphere.transforms._riesz import directional
+from equisphere.transforms._rotate import act_on_coefficients, rotate, rotate_signal, rotation_generators
 from equisphere.transforms._sht import SHT
 from equisphere.transforms._so3 import SO3Transform
 from equisphere.transforms._spectrum import power_spectrum
@@ -13,7 +14,9 @@ __all__ = [
     "SHT",
     "SO3Transform",
     "SpinSHT",
+    "act_on_coefficients",
     "convolution_constant",
+    "directional",
     "e_b_modes",
     "from_e_b_modes",
     "pointwise",
