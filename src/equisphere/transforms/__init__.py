@@ -2,7 +2,10 @@
 
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._convolution import convolution_constant, zonal_convolution
+from equisphere.transforms._evaluate import accumulate, evaluate, fit
+from equisphere.transforms._masked import condition_number, masked_fit, masked_quadrature
 from equisphere.transforms._pointwise import pointwise
+from equisphere.transforms._resample import resample
 from equisphere.transforms._riesz import directional
 from equisphere.transforms._rotate import act_on_coefficients, rotate, rotate_signal, rotation_generators
 from equisphere.transforms._sht import SHT
@@ -14,13 +17,20 @@ __all__ = [
     "SHT",
     "SO3Transform",
     "SpinSHT",
+    "accumulate",
     "act_on_coefficients",
+    "condition_number",
     "convolution_constant",
     "directional",
     "e_b_modes",
+    "evaluate",
+    "fit",
     "from_e_b_modes",
+    "masked_fit",
+    "masked_quadrature",
     "pointwise",
     "power_spectrum",
+    "resample",
     "rotate",
     "rotate_signal",
     "rotation_generators",

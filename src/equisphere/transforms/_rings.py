@@ -5,11 +5,14 @@ its transpose gives the same sum to each of them.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from jaxtyping import Complex, Float64, Int
 from torch import Tensor
+
+from equisphere.grids import Grid, RingGrid
 
 
 @dataclass(frozen=True)
@@ -24,19 +27,25 @@ class Rings:
     def runs(self) -> list[slice]:
         """Runs of neighbouring rings with the same number of nodes, which share one FFT."""
         cuts = [0, *(np.flatnonzero(np.diff(self.nodes)) + 1), len(self.nodes)]
-        return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
-def rings_of(shape: tuple[int, ...], colatitudes: Tensor, longitudes: Tensor, weights: Tensor) -> Rings | None:
-    """The rings of a grid: its rows, or runs of equal colatitude among its nodes; None where the nodes lie on no rings."""
-    theta, phi, w = (x.numpy() for x in (colatitudes, longitudes, weights))
-    if len(shape) == 2:
-        return Rings(theta, np.full(shape[0], shape[1]), np.full(shape[0], phi[0]), w[:, 0])
+def rings_of(grid: Grid) -> Rings:
+    """The rings of a grid: its rows, or the runs of nodes of equal colatitude, evenly spaced in longitude.
+
+    Raises:
+        ValueError: where the nodes do not lie so.
+    """
+    theta, phi, w = (x.numpy() for x in (grid.colatitudes, grid.longitudes, grid.weights))
+    if isinstance(grid, RingGrid):
+        return Rings(theta, np.full(grid.nlat, grid.nlon), np.full(grid.nlat, phi[0]), w[:, 0])
     starts = np.flatnonzero(np.diff(theta, prepend=-1.0))
     nodes = np.diff(starts, append=len(theta))
     even = phi[starts].repeat(nodes) + 2 * np.pi * (np.arange(len(theta)) - starts.repeat(nodes)) / nodes.repeat(nodes)
     if len(starts) == len(theta) or not np.allclose(phi, even, rtol=0, atol=1e-9):
-        return None
+        raise ValueError(
+            f"spin signals need a grid of rings (DriscollHealy, HEALPix, ..), but the nodes of {grid} lie on none."
+        )
     return Rings(theta[starts], nodes, phi[starts], w[starts])
 
 
@@ -58,7 +67,7 @@ class RingFourier:
         return self._turns[key]
 
     def synthesis(self, waves: Complex[Tensor, "rings waves n"]) -> Complex[Tensor, "nodes n"]:
-        """sum_m F_m e^{i m phi} at each node, ring after ring."""
+        """Add F_m e^{i m phi} over m, at each node, ring after ring."""
         turned = waves * self._turn(waves) if self.rings.first.any() else waves
         parts = []
         for run in self.runs:
@@ -71,7 +80,7 @@ class RingFourier:
         return torch.cat(parts)
 
     def transpose(self, f: Complex[Tensor, "nodes n"]) -> Complex[Tensor, "rings waves n"]:
-        """sum over the nodes of each ring of f e^{-i m phi}."""
+        """Sum over the nodes of each ring of f e^{-i m phi}."""
         parts = []
         start = 0
         for run in self.runs:

@@ -7,10 +7,11 @@ from jaxtyping import Complex, Float, Shaped
 from torch import Tensor, nn
 
 from equisphere import _checks
-from equisphere.grids import RingGrid
+from equisphere.grids import Grid
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._columns import columns, uncolumns
 from equisphere.transforms._linear import linear
+from equisphere.transforms._rings import rings_of
 from equisphere.transforms._spin_engine import SpinEngine, spin_engine
 
 SpinCoefficients = Complex[Tensor, "*batch coefficients"]
@@ -24,27 +25,29 @@ class SpinSHT(nn.Module):
     s = 1 the vector v_theta + i v_phi, s = 2 the polarisation Q + iU. Its harmonics, orthonormal for l >= |s|, are
 
         sY_lm(theta, phi) = (-1)^s sqrt((2l+1) / 4 pi) d^l_{m,-s}(theta) e^{i m phi}
-                          = sqrt((l-s)! / (l+s)!) ð^s Y_lm,    ðf = -sin^s theta (d_theta + i / sin theta d_phi) (f / sin^s theta)
+                          = sqrt((l-s)! / (l+s)!) ð^s Y_lm,
+        ðf = -sin^s(theta) (d_theta + i / sin(theta) d_phi) (f / sin^s(theta)) at spin s
 
     (Goldberg et al. 1967; s2fft, ducc0 and HEALPix agree with them). Analysis is f_lm = sum_j w_j f(x_j) conj(sY_lm(x_j)), the
-    projection to band limit L as in `SHT`; at s = 0 it is `SHT` of complex signals. Rotations act as on any coefficients:
-    `es.rotate(c, R)` turns the signal, its local axes included.
+    projection to band limit L, refined as in `SHT` where the quadrature is not exact (HEALPix); at s = 0 it is `SHT` of complex
+    signals. Rotations act as on any coefficients: `es.rotate(c, R)` turns the signal, its local axes included.
 
-    Convention: coefficient (l, m) stands at l*l + l + m, also where l < |s|: those are zero, and ignored by `inverse`. HEALPix:
-    a_E = -(a_2 + a_-2) / 2 and a_B = i (a_2 - a_-2) / 2 (see `e_b_modes`); Q and U as healpy has them (COSMO: x to the south, y to the
-    east). A wind (u eastward, v northward) is the vector v_theta + i v_phi = -v + i u.
+    Convention: coefficient (l, m) stands at l*l + l + m, also where l < |s|: those are zero, and ignored by `inverse`.
+    HEALPix: a_E = -(a_2 + a_-2) / 2 and a_B = i (a_2 - a_-2) / 2 (see `e_b_modes`); Q and U as healpy has them (COSMO: x to the
+    south, y to the east). A wind (u eastward, v northward) is the vector v_theta + i v_phi = -v + i u.
 
     The tables come from a recurrence in the degree that starts at l = max(|m|, |s|), and is stable for every spin. They hold
     about L^2 / 2 numbers for each ring, are made in float64, and are shared; dtype and device follow the input. Both directions
     are differentiable to any order, the backward pass being the adjoint.
 
     Args:
-        grid: a grid of rings from `equisphere.grids`.
+        grid: a grid of rings from `equisphere.grids`, HEALPix among them.
         bandwidth: band limit L; the grid's own if None.
         spin: s, any integer with |s| < L.
+        tolerance: relative error that a round trip may have on HEALPix, as in `SHT`.
 
     Raises:
-        ValueError: where the grid cannot carry the band limit, or the spin leaves no degree.
+        ValueError: where the grid has no rings or cannot carry the band limit, or the spin leaves no degree.
 
     >>> import torch, equisphere as es
     >>> sht = es.transforms.SpinSHT(es.grids.DriscollHealy(8), 8, spin=1)
@@ -55,20 +58,21 @@ class SpinSHT(nn.Module):
     True
     """
 
-    def __init__(self, grid: RingGrid, bandwidth: int | None = None, spin: int = 2) -> None:
+    def __init__(self, grid: Grid, bandwidth: int | None, spin: int, tolerance: float | None = None) -> None:
         super().__init__()
-        if not isinstance(grid, RingGrid):
+        if not isinstance(grid, Grid):
             raise ValueError(f"grid must be a grid of equisphere.grids, such as DriscollHealy(16), got {grid!r}.")
         self.grid = grid
         self.bandwidth = grid.bandwidth if bandwidth is None else _checks.positive_int(bandwidth, "bandwidth")
         if isinstance(spin, bool) or not hasattr(spin, "__index__"):
             raise ValueError(f"spin must be an integer, got {spin!r}.")
         self.spin = int(spin.__index__())
-        most = grid.exact_degree // 2 + 1
-        if self.bandwidth > most:
+        self.tolerance = None if tolerance is None else _checks.fraction(tolerance, "tolerance")
+        rings_of(grid)
+        if self.bandwidth > grid.max_bandwidth:
             raise ValueError(
-                f"bandwidth {self.bandwidth} is too large for {grid}: its quadrature is exact to degree "
-                f"{grid.exact_degree}, enough for band limits up to {most}. Take a finer grid or a lower bandwidth."
+                f"bandwidth {self.bandwidth} is too large for {grid}: {grid.limit()}. "
+                "Take a finer grid or a lower bandwidth."
             )
         if abs(self.spin) >= self.bandwidth:
             raise ValueError(
@@ -104,7 +108,7 @@ class SpinSHT(nn.Module):
         return self._from_grid(signal, weighted=False)
 
     def _engine(self) -> SpinEngine:
-        return spin_engine(self.grid, self.bandwidth, self.spin)
+        return spin_engine(self.grid, self.bandwidth, self.spin, self.tolerance)
 
     def _from_grid(self, signal: Tensor, weighted: bool) -> Tensor:
         _checks.floating(signal, "signal")
@@ -143,10 +147,10 @@ def _complex(x: Tensor) -> Tensor:
 def e_b_modes(c: SpinCoefficients) -> Float[Tensor, "*batch 2 coefficients"]:
     """The real signals E and B that a signal of spin s > 0 is made of, by their real coefficients.
 
-    c_lm = -(E_lm + i B_lm): E keeps its sign under reflections, B changes it (Zaldarriaga & Seljak 1997, with HEALPix's signs). At spin 2
-    they are healpy's. At spin 1, of the vector v_theta + i v_phi, they are its coefficients over the vector harmonics
-    ∇Y_lm / sqrt(l(l+1)) and x × ∇Y_lm / sqrt(l(l+1)): v = ∇Phi + x × ∇Psi has E = sqrt(l(l+1)) Phi and B = sqrt(l(l+1)) Psi, so
-    -sqrt(l(l+1)) E is the divergence, and -sqrt(l(l+1)) B the vorticity.
+    c_lm = -(E_lm + i B_lm): E keeps its sign under reflections, B changes it (Zaldarriaga & Seljak 1997, with HEALPix's
+    signs). At spin 2 they are healpy's. At spin 1, of the vector v_theta + i v_phi, they are its coefficients over the vector
+    harmonics ∇Y_lm / sqrt(l(l+1)) and x × ∇Y_lm / sqrt(l(l+1)): v = ∇Phi + x × ∇Psi has E = sqrt(l(l+1)) Phi and
+    B = sqrt(l(l+1)) Psi, so that -sqrt(l(l+1)) E is the divergence and -sqrt(l(l+1)) B the vorticity.
 
     Args:
         c: coefficients `(..., L*L)` of a spin signal, complex.

@@ -1,9 +1,9 @@
 """The fast transform between flat coefficients of spin s and complex samples on rings.
 
 Separation of variables: with F_m(theta) the waves of a ring,
-    f(theta, phi) = sum_m F_m(theta) e^{i m phi},   F_m(theta) = sum_l k_l d^l_{m,-s}(theta) f_lm,   k_l = (-1)^s sqrt((2l+1) / 4 pi).
-The tables hold orders m >= 0 alone: d^l_{-m,-s}(theta) = (-1)^{l+s} d^l_{m,-s}(pi - theta), so that order -m is read from the same
-table, upside down. For that the rings and their mirror images are all in it.
+    f(theta, phi) = sum_m F_m(theta) e^{i m phi},   F_m(theta) = sum_l k_l d^l_{m,-s}(theta) f_lm,
+k_l = (-1)^s sqrt((2l+1) / 4 pi). The tables hold orders m >= 0 alone: d^l_{-m,-s}(theta) = (-1)^{l+s} d^l_{m,-s}(pi - theta):
+order -m is read from the same table, upside down. For that the rings and their mirror images are all in it.
 
 Memory order: signals stand side by side in the last dimension, coefficients `(L*L, N)`, samples `(nodes, N)`.
 """
@@ -18,8 +18,10 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from equisphere.grids import RingGrid
+from equisphere.grids import Grid
 from equisphere.harmonics import degrees_and_orders, wigner_d_orders
+from equisphere.transforms._engines import TOLERANCE
+from equisphere.transforms._refinement import chebyshev, chebyshev_steps, spectrum_bounds
 from equisphere.transforms._rings import RingFourier, Rings, rings_of
 
 
@@ -43,10 +45,13 @@ def blocks(bandwidth: int, spin: int) -> list[Block]:
 
 
 class SpinEngine:
-    """Synthesis and its transpose for one set of rings, band limit and spin."""
+    """Synthesis and its transpose for one set of rings, band limit and spin.
 
-    def __init__(self, rings: Rings, bandwidth: int, spin: int) -> None:
-        self.rings, self.bandwidth, self.spin = rings, bandwidth, spin
+    Where the quadrature is not exact, a `tolerance` is given, and analysis refined until a round trip errs by no more.
+    """
+
+    def __init__(self, rings: Rings, bandwidth: int, spin: int, tolerance: float | None) -> None:
+        self.rings, self.bandwidth, self.spin, self.tolerance = rings, bandwidth, spin, tolerance
         self.fourier = RingFourier(rings, bandwidth)
         self._tables: dict[tuple, list[Tensor]] = {}
         self._places: dict[tuple, tuple[Tensor, Tensor, Tensor]] = {}
@@ -101,8 +106,36 @@ class SpinEngine:
     def _weights(self, x: Tensor) -> Float[Tensor, "rings 1 1"]:
         return torch.from_numpy(self.rings.weights[:, None, None]).to(x)
 
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        """Least and largest eigenvalue of the Gram matrix, as one of real numbers."""
+
+        def gram(x: Tensor) -> Tensor:
+            c = torch.view_as_complex(x.view(-1, 1, 2))
+            return torch.view_as_real(self._gram(c)).reshape(-1, 1)
+
+        return spectrum_bounds(gram, 2 * self.bandwidth**2)
+
+    def _gram(self, c: Complex[Tensor, "coefficients n"]) -> Complex[Tensor, "coefficients n"]:
+        """Y^H W Y c, and c itself in the degrees below |s|, which have no harmonics."""
+        none = torch.arange(len(c), device=c.device)[:, None] < self.spin**2
+        return torch.where(none, c, self._sums(self._samples(c, weighted=True), weighted=False))
+
+    def _refined(self, c: Complex[Tensor, "coefficients n"]) -> Complex[Tensor, "coefficients n"]:
+        if self.tolerance is None:
+            return c
+        return chebyshev(self._gram, c, self._bounds, chebyshev_steps(self._bounds, self.tolerance))
+
     def to_grid(self, c: Complex[Tensor, "coefficients n"], weighted: bool) -> Complex[Tensor, "nodes n"]:
-        """Samples of sum_lm c_lm sY_lm; `weighted` multiplies them by the quadrature weights (adjoint of analysis)."""
+        """Samples of sum_lm c_lm sY_lm; if `weighted`, the adjoint of analysis."""
+        return self._samples(self._refined(c) if weighted else c, weighted)
+
+    def from_grid(self, f: Complex[Tensor, "nodes n"], weighted: bool) -> Complex[Tensor, "coefficients n"]:
+        """Sums over the samples of f conj(sY_lm); if `weighted`, analysis."""
+        c = self._sums(f, weighted)
+        return self._refined(c) if weighted else c
+
+    def _samples(self, c: Tensor, weighted: bool) -> Tensor:
         x = torch.view_as_real(c.resolve_conj().contiguous()).flatten(1)
         terms, _, sign = self._index(x)
         L, n = self.bandwidth, c.shape[1]
@@ -121,8 +154,7 @@ class SpinEngine:
             start = stop
         return self.fourier.synthesis(waves * self._weights(x) if weighted else waves)
 
-    def from_grid(self, f: Complex[Tensor, "nodes n"], weighted: bool) -> Complex[Tensor, "coefficients n"]:
-        """Sums over the samples of f conj(sY_lm); `weighted` makes them the quadrature."""
+    def _sums(self, f: Tensor, weighted: bool) -> Tensor:
         waves = self.fourier.transpose(f)
         x = torch.view_as_real(f[:0]).flatten(1)  # dtype and device of the real tables
         if weighted:
@@ -162,6 +194,10 @@ def gather_index(bandwidth: int, spin: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=64)
-def spin_engine(grid: RingGrid, bandwidth: int, spin: int) -> SpinEngine:
+def spin_engine(grid: Grid, bandwidth: int, spin: int, tolerance: float | None) -> SpinEngine:
     """The engine of a grid, band limit and spin, one for all modules."""
-    return SpinEngine(rings_of(grid.shape, grid.colatitudes, grid.longitudes, grid.weights), bandwidth, spin)
+    if grid.exact_degree >= 2 * (bandwidth - 1):
+        tolerance = None
+    elif tolerance is None:
+        tolerance = TOLERANCE
+    return SpinEngine(rings_of(grid), bandwidth, spin, tolerance)
