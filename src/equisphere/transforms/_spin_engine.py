@@ -108,23 +108,22 @@ class SpinEngine:
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:
-        """Least and largest eigenvalue of the Gram matrix, as one of real numbers."""
+        """Least and largest eigenvalue of the Gram matrix."""
+        return spectrum_bounds(lambda x: self._gram(x.view(-1, 2)).view(-1, 1), 2 * self.bandwidth**2)
 
-        def gram(x: Tensor) -> Tensor:
-            c = torch.view_as_complex(x.view(-1, 1, 2))
-            return torch.view_as_real(self._gram(c)).reshape(-1, 1)
-
-        return spectrum_bounds(gram, 2 * self.bandwidth**2)
-
-    def _gram(self, c: Complex[Tensor, "coefficients n"]) -> Complex[Tensor, "coefficients n"]:
-        """Y^H W Y c, and c itself in the degrees below |s|, which have no harmonics."""
+    def _gram(self, x: Float[Tensor, "coefficients n"]) -> Float[Tensor, "coefficients n"]:
+        """Y^H W Y c of real and imaginary parts side by side, and c itself in the degrees below |s|, which have no harmonics."""
+        c = torch.view_as_complex(x.unflatten(1, (-1, 2)))
+        product = self._sums(self._samples(c, weighted=True), weighted=False)
         none = torch.arange(len(c), device=c.device)[:, None] < self.spin**2
-        return torch.where(none, c, self._sums(self._samples(c, weighted=True), weighted=False))
+        return torch.view_as_real(torch.where(none, c, product)).flatten(1)
 
     def _refined(self, c: Complex[Tensor, "coefficients n"]) -> Complex[Tensor, "coefficients n"]:
         if self.tolerance is None:
             return c
-        return chebyshev(self._gram, c, self._bounds, chebyshev_steps(self._bounds, self.tolerance))
+        steps = chebyshev_steps(self._bounds, self.tolerance)
+        x = chebyshev(self._gram, torch.view_as_real(c).flatten(1), self._bounds, steps)
+        return torch.view_as_complex(x.unflatten(1, (-1, 2)))
 
     def to_grid(self, c: Complex[Tensor, "coefficients n"], weighted: bool) -> Complex[Tensor, "nodes n"]:
         """Samples of sum_lm c_lm sY_lm; if `weighted`, the adjoint of analysis."""
