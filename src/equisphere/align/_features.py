@@ -47,8 +47,11 @@ def paired(
         ) from None
     dtype = torch.promote_types(x.dtype, y.dtype)
     scale = _root_weights(weights, L).to(x.device, dtype)
-    pair = [(v.to(dtype) * scale).expand(*leading, -1, -1).reshape(-1, *v.shape[-2:]) for v in (x, y)]
-    return _normalised(pair[0], "a"), _normalised(pair[1], "b"), leading
+    pair = [
+        _normalised(v.to(dtype), scale, name).expand(*leading, -1, -1).reshape(-1, *v.shape[-2:])
+        for v, name in ((x, "a"), (y, "b"))
+    ]
+    return pair[0], pair[1], leading
 
 
 def _real_channels(x: Tensor) -> Tensor:
@@ -70,13 +73,19 @@ def _root_weights(weights: Tensor | None, bandwidth: int) -> Tensor:
     return torch.where(degree > 0, by_degree.sqrt()[degree], 0.0)
 
 
-def _normalised(x: Features, name: str) -> Features:
-    norm = torch.linalg.vector_norm(x.detach(), dim=(1, 2), keepdim=True)
-    if _checks.readable(norm) and not bool((norm > 0).all()):
-        where = torch.nonzero(norm.flatten() == 0).flatten().tolist()
-        raise ValueError(
-            f"{name} must differ from a constant: of {len(norm)} signals, number {where[:5]} has no power in degrees l >= 1 "
-            "that are given a weight, and degree 0 (the mean) looks the same in every rotation."
-        )
-    x = x / norm  # twice, so that squares of very small or large numbers do not get lost
-    return x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True)
+def _normalised(x: Float[Tensor, "..."], scale: Tensor, name: str) -> Float[Tensor, "..."]:
+    """Weighted, without degree 0, and of norm 1 over channels and coefficients."""
+    whole = x.detach().abs().amax(dim=(-2, -1), keepdim=True)
+    x = x * scale
+    size = x.detach().abs().amax(dim=(-2, -1), keepdim=True)
+    if _checks.readable(x):
+        # what rounding leaves of a constant is no signal
+        constant = (size <= 16 * torch.finfo(x.dtype).eps * whole * scale.max()).flatten()
+        if bool(constant.any()):
+            raise ValueError(
+                f"{name} must differ from a constant: of {len(constant)} signals, number "
+                f"{torch.nonzero(constant).flatten().tolist()[:5]} has no power in degrees l >= 1 that are given a weight, and "
+                "degree 0 (the mean) looks the same in every rotation."
+            )
+    x = x / size  # first, so that squares of very small or large numbers do not get lost
+    return x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True)

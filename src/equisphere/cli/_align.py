@@ -19,7 +19,9 @@ def align(
     a: Annotated[Path, typer.Argument(help="A map, picture, mesh, or file of coefficients.", metavar="A")],
     b: Annotated[Path, typer.Argument(help="Another of the same kind.", metavar="B")],
     bandwidth: Annotated[int, typer.Option(min=2, help="Degrees to compare: 32 see 6 degrees of arc.")] = 32,
-    peaks: Annotated[int, typer.Option(min=1, help="How many rotations to give at most; symmetric things have many.")] = 8,
+    peaks: Annotated[
+        int, typer.Option(min=1, help="How many rotations to give at most; symmetric things have many.")
+    ] = 8,
     key: Annotated[str | None, typer.Option(help="Name of the array in .npz files.")] = None,
     poles: Annotated[bool, typer.Option("--poles", help="First and last row of a map are the poles.")] = False,
     as_json: Json = False,
@@ -28,7 +30,8 @@ def align(
 
     .npy and .npz files hold an equirectangular map (north first), maps one after the other, a HEALPix map in RING order, or L*L
     coefficients. Pictures are equirectangular panoramas. Meshes (with the extra `mesh`) are compared by where
-    their surface lies, seen from its centroid. The mean does not count, nor does a positive factor; a mirror image is not found.
+    their surface lies, seen from its centroid. The mean does not count, nor does a positive factor.
+    A mirror image is not found.
     """
     from equisphere.align import align as find
     from equisphere.data import read_coefficients
@@ -45,9 +48,7 @@ def align(
         "margin": float(found.margin),
         "error_degrees": degrees(float(found.error)) if torch.isfinite(found.error) else None,
         "best": _described(found.rotation, float(found.score)),
-        "within_0.01_of_the_best": [
-            _described(found.rotations[i], float(found.scores[i])) for i in range(1, equal)
-        ],
+        "within_0.01_of_the_best": [_described(found.rotations[i], float(found.scores[i])) for i in range(1, equal)],
     }
     if as_json:
         print_json(report)

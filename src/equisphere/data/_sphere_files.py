@@ -110,20 +110,21 @@ def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) ->
 def _surface(path: Path, bandwidth: int) -> Channels:
     """Moments of a surface by direction from its centroid: of the area, weighted by the distance and by its cube.
 
-    c_lm = ∫ |x|^k Y_lm(x / |x|) dA is a sum over points on the triangles, so that it turns with the surface exactly: no ray is cast
-    and no grid visited.
+    c_lm = ∫ |x|^k Y_lm(x / |x|) dA is a sum over points on the triangles, so that it turns with the surface exactly: no ray
+    is cast and no grid visited.
     """
     try:
         import trimesh
     except ImportError as error:
         raise DataError(f"{path}: meshes need trimesh: pip install 'equisphere[mesh]'.") from error
     try:
-        triangles = np.asarray(trimesh.load(path, force="mesh", process=False).triangles, dtype=np.float64)
+        triangles = np.asarray(trimesh.load_mesh(path, process=False).triangles, dtype=np.float64)
     except Exception as error:
         raise DataError(f"{path} cannot be read as a mesh ({error}).") from error
-    points, area = _points_on(triangles)
-    if not np.isfinite(area).all() or area.sum() <= 0:
+    sides = triangles[:, 1:] - triangles[:, :1]
+    if not np.isfinite(sides).all() or not np.cross(sides[:, 0], sides[:, 1]).any():
         raise DataError(f"{path} holds no surface.")
+    points, area = _points_on(triangles)
     points = points - (area @ points) / area.sum()
     distance = np.linalg.norm(points, axis=1)
     scale = np.sqrt((area @ distance**2) / area.sum())

@@ -112,7 +112,7 @@ class SpinEngine:
         return spectrum_bounds(lambda x: self._gram(x.view(-1, 2)).view(-1, 1), 2 * self.bandwidth**2)
 
     def _gram(self, x: Float[Tensor, "coefficients n"]) -> Float[Tensor, "coefficients n"]:
-        """Y^H W Y c of real and imaginary parts side by side, and c itself in the degrees below |s|, which have no harmonics."""
+        """Y^H W Y c, real and imaginary parts side by side; c itself in the degrees below |s|, which have no harmonics."""
         c = torch.view_as_complex(x.unflatten(1, (-1, 2)))
         product = self._sums(self._samples(c, weighted=True), weighted=False)
         none = torch.arange(len(c), device=c.device)[:, None] < self.spin**2
