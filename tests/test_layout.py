@@ -19,12 +19,13 @@ BELOW = {
     "transforms": {"groups", "grids", "harmonics"},
     "nn": {"transforms", "groups", "grids", "harmonics"},
     "audit": {"transforms", "groups", "grids", "harmonics"},
+    "align": {"transforms", "groups", "grids", "harmonics"},
     "plot": {"transforms", "groups", "grids", "harmonics"},
     "interop": {"transforms", "groups", "grids", "harmonics"},
     "models": {"nn", "transforms", "groups", "grids", "harmonics"},
     "data": {"transforms", "groups", "grids", "harmonics"},
     "train": {"data", "models", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
-    "cli": {"train", "data", "models", "plot", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
+    "cli": {"train", "data", "models", "plot", "align", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
 }
 CORE = ("torch", "numpy", "scipy", "jaxtyping")
 #: optional accelerators, and the only file that may import each
@@ -60,7 +61,7 @@ def test_imports_run_downward(package):
                 assert parts[1] in BELOW[package] | {package}, f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("package", ["groups", "grids", "harmonics", "transforms", "nn", "audit", "models"])
+@pytest.mark.parametrize("package", ["groups", "grids", "harmonics", "transforms", "nn", "audit", "align", "models"])
 def test_the_core_needs_its_four_libraries_alone(package):
     standard = __import__("sys").stdlib_module_names
     for path in (SOURCE / package).glob("*.py"):
@@ -85,7 +86,7 @@ def test_what_is_public_is_explained(package, name, value):
     text = inspect.getdoc(value) or ""
     assert len(text) > 20
     abstract = inspect.isabstract(value) or (inspect.isclass(value) and issubclass(value, Exception))
-    if package in ("groups", "grids", "harmonics", "transforms", "nn") and not abstract:
+    if package in ("groups", "grids", "harmonics", "transforms", "nn", "align") and not abstract:
         assert ">>>" in text, "no example"
     if inspect.isfunction(value):
         signature = inspect.signature(value)

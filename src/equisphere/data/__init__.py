@@ -3,6 +3,7 @@
 from equisphere.data._digits import DataError, Digits, LabelledImages, load_digits
 from equisphere.data._image_files import find_pictures, read_digit
 from equisphere.data._projection import image_coefficients
+from equisphere.data._sphere_files import read_coefficients
 from equisphere.data._spherical_images import Batch, Batches, SphericalImages, loader
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "image_coefficients",
     "load_digits",
     "loader",
+    "read_coefficients",
     "read_digit",
 ]

@@ -20,11 +20,15 @@ from equisphere.transforms._resample import resample
 from equisphere.transforms._riesz import directional
 from equisphere.transforms._rotate import act_on_coefficients, rotate, rotate_signal
 from equisphere.transforms._sht import SHT
+from equisphere.transforms._so3 import SO3Transform
 from equisphere.transforms._spectrum import power_spectrum
+from equisphere.transforms._spin import SpinSHT, e_b_modes, from_e_b_modes
 from equisphere.transforms._vector import VectorSHT
 
 __all__ = [
     "SHT",
+    "SO3Transform",
+    "SpinSHT",
     "VectorSHT",
     "accumulate",
     "act_on_coefficients",
@@ -33,8 +37,10 @@ __all__ = [
     "curl",
     "directional",
     "divergence",
+    "e_b_modes",
     "evaluate",
     "fit",
+    "from_e_b_modes",
     "gradient",
     "inverse_laplacian",
     "laplacian",
