@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from equisphere.grids import GaussLegendre
+from equisphere.grids import GaussLegendre, Grid
 from equisphere.harmonics import degrees_and_orders
 from equisphere.transforms._basis import partner_index
 from equisphere.transforms._columns import columns, uncolumns
@@ -84,7 +84,7 @@ def directional(
     return uncolumns(c, torch.Size((-1, *batch))).movedim(0, -2).to(single.dtype)
 
 
-def _to_grid(x: Float[Tensor, "coefficients n"], grid: GaussLegendre, bandwidth: int) -> Float[Tensor, "nlat nlon n2"]:
+def _to_grid(x: Float[Tensor, "coefficients n"], grid: Grid, bandwidth: int) -> Float[Tensor, "nlat nlon n2"]:
     """Samples of u: the components south, then those east."""
     L = bandwidth
     root, order, *lowered = _tables(L, x.dtype, x.device)
@@ -96,9 +96,7 @@ def _to_grid(x: Float[Tensor, "coefficients n"], grid: GaussLegendre, bandwidth:
     return u * _cosecant(grid, x.dtype, x.device)
 
 
-def _from_grid(
-    u: Float[Tensor, "nlat nlon n2"], grid: GaussLegendre, bandwidth: int
-) -> Float[Tensor, "coefficients n"]:
+def _from_grid(u: Float[Tensor, "nlat nlon n2"], grid: Grid, bandwidth: int) -> Float[Tensor, "coefficients n"]:
     """The transpose of `_to_grid`."""
     L = bandwidth
     root, order, *lowered = _tables(L, u.dtype, u.device)
@@ -178,6 +176,6 @@ def _tables(bandwidth: int, dtype: torch.dtype, device: torch.device) -> tuple[T
 
 
 @lru_cache(maxsize=32)
-def _cosecant(grid: GaussLegendre, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _cosecant(grid: Grid, dtype: torch.dtype, device: torch.device) -> Tensor:
     """1 / sin(theta) of each ring `(nlat, 1, 1)`."""
     return (1 / grid.colatitudes.sin())[:, None, None].to(device, dtype)

@@ -43,12 +43,10 @@ class VectorSHT(nn.Module):
 
     def __init__(self, grid: RingGrid, bandwidth: int | None = None) -> None:
         super().__init__()
+        if not isinstance(grid, RingGrid):
+            raise ValueError(f"grid must be a grid of rings, such as DriscollHealy(16), got {grid!r}.")
+        self.grid = grid
         self.scalar = SHT(grid, bandwidth)
-
-    @property
-    def grid(self) -> RingGrid:
-        """The grid of the samples."""
-        return self.scalar.grid
 
     @property
     def bandwidth(self) -> int:
