@@ -159,7 +159,7 @@ def test_it_is_a_module_without_state():
         assert torch.equal(again(f), sht(f))
     assert sht.state_dict() == {}
     assert "HEALPix(nside=4), bandwidth=8, tolerance=1e-09" in repr(sht)
-    assert torch.equal(sht(f.bfloat16()), sht(f.bfloat16().float()))
+    assert torch.equal(sht(f.bfloat16()), sht(f.bfloat16().float()).bfloat16())
     assert sht(f.float()).dtype == torch.float32
 
 

@@ -55,6 +55,11 @@ def generators_dot(a: Shaped[Tensor, "*batch 3 coefficients"]) -> Shaped[Tensor,
     return -uncolumns(_applied(columns(a, 2), back=True), a.shape[:-2])
 
 
+def recorded_generators(c: Float[Tensor, "n coefficients"]) -> Float[Tensor, "n 3 coefficients"]:
+    """`rotation_generators` as the operator that compilers see."""
+    return _operator(c.mT, False).permute(2, 0, 1)
+
+
 def _applied(x: Tensor, back: bool) -> Tensor:
     if is_traced(x):
         return _operator(x, back)
@@ -64,7 +69,7 @@ def _applied(x: Tensor, back: bool) -> Tensor:
 @torch.library.custom_op("equisphere::rotation_generators", mutates_args=())
 def _operator(x: Tensor, back: bool) -> Tensor:
     """The generators as compilers see them: one operator, in place of tables."""
-    return _turned_back(x) if back else _turned(x)
+    return (_turned_back(x) if back else _turned(x)).contiguous()
 
 
 _operator.register_fake(lambda x, back: x.new_empty(x.shape[1:] if back else (3, *x.shape)))

@@ -15,7 +15,7 @@ from equisphere.grids import Grid
 from equisphere.groups import euler_angles
 from equisphere.harmonics import degrees_and_orders, to_real, wigner_d_series
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
-from equisphere.transforms._generators import rotation_generators
+from equisphere.transforms._generators import recorded_generators, rotation_generators
 from equisphere.transforms._linear import is_traced
 from equisphere.transforms._sht import SHT
 
@@ -81,7 +81,9 @@ class _Rotate(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         R, rotated = ctx.saved_tensors
         by_c = _Rotate.apply(gradient, R, not ctx.inverse) if ctx.needs_input_grad[0] else None
-        by_R = _by_rotation(gradient, rotated, R, ctx.inverse) if ctx.needs_input_grad[1] else None
+        by_R = None
+        if ctx.needs_input_grad[1]:
+            by_R = _by_rotation(gradient, rotation_generators(rotated), R, ctx.inverse)
         return by_c, by_R, None
 
     @staticmethod
@@ -100,9 +102,9 @@ class _Rotate(torch.autograd.Function):
         return _Rotate.apply(c.flatten(0, 1), R.flatten(0, 1), inverse).unflatten(0, c.shape[:2]), 0
 
 
-def _by_rotation(gradient: Tensor, rotated: Tensor, R: Tensor, inverse: bool) -> Tensor:
+def _by_rotation(gradient: Tensor, turned: Tensor, R: Tensor, inverse: bool) -> Tensor:
     """The derivative in R: [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows."""
-    torque = (gradient[:, None] * rotation_generators(rotated)).sum(-1).to(R.dtype) / 2
+    torque = (gradient[:, None] * turned).sum(-1).to(R.dtype) / 2
     return torch.linalg.cross(torque[:, None] if inverse else torque[..., None], R, dim=-1 if inverse else -2)
 
 
@@ -124,7 +126,8 @@ def _operator_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Ten
 
 def _operator_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
     R, rotated = ctx.saved_tensors
-    return _rotate_operator(gradient, R, not ctx.inverse), _by_rotation(gradient, rotated, R, ctx.inverse), None
+    by_R = _by_rotation(gradient, recorded_generators(rotated), R, ctx.inverse)
+    return _rotate_operator(gradient, R, not ctx.inverse), by_R, None
 
 
 _rotate_operator.register_fake(lambda c, R, inverse: c.new_empty(c.shape))
