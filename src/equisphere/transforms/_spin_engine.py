@@ -64,11 +64,10 @@ class SpinEngine:
     def _mirrored(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Colatitudes of the rings and their mirror images, and in which row each ring, and its mirror image, stands."""
         theta = self.rings.colatitudes
-        # the southern one of a pair is taken for the exact mirror image of the northern
         distance = np.minimum(theta, pi - theta)
         north, inverse = np.unique(np.round(distance, 12), return_inverse=True)
         exact = np.zeros(len(north))
-        exact[inverse] = distance
+        exact[inverse[::-1]] = distance[::-1]  # the northern ones last: they keep all digits near the pole
         rows = np.where(theta <= pi / 2 + 1e-9, inverse, 2 * len(north) - 1 - inverse)
         return np.concatenate((exact, pi - exact[::-1])), rows, 2 * len(north) - 1 - rows
 
