@@ -1,5 +1,32 @@
-"""Measured equivariance error."""
+"""How equivariant a model is, measured and explained: anybody's model, layer by layer (docs/audit.md)."""
 
-from equisphere.audit._layers import LayerError, layer_errors, rotation_error
+from equisphere.audit._audit import audit
+from equisphere.audit._function import rotation_error
+from equisphere.audit._lie import lie_error
+from equisphere.audit._report import Report
+from equisphere.audit._representations import (
+    Action,
+    Coefficients,
+    Converted,
+    Invariant,
+    Representation,
+    Samples,
+    Triangle,
+)
+from equisphere.audit._rows import Errors, LayerAudit
 
-__all__ = ["LayerError", "layer_errors", "rotation_error"]
+__all__ = [
+    "Action",
+    "Coefficients",
+    "Converted",
+    "Errors",
+    "Invariant",
+    "LayerAudit",
+    "Report",
+    "Representation",
+    "Samples",
+    "Triangle",
+    "audit",
+    "lie_error",
+    "rotation_error",
+]
