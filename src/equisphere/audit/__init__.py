@@ -1,5 +1,7 @@
 """How equivariant a model is, measured and explained: anybody's model, layer by layer (docs/audit.md)."""
 
+from equisphere.audit._aliasing import Aliasing, aliasing
+from equisphere.audit._assert import assert_equivariant
 from equisphere.audit._audit import audit
 from equisphere.audit._function import rotation_error
 from equisphere.audit._lie import lie_error
@@ -17,6 +19,7 @@ from equisphere.audit._rows import Errors, LayerAudit
 
 __all__ = [
     "Action",
+    "Aliasing",
     "Coefficients",
     "Converted",
     "Errors",
@@ -26,6 +29,8 @@ __all__ = [
     "Representation",
     "Samples",
     "Triangle",
+    "aliasing",
+    "assert_equivariant",
     "audit",
     "lie_error",
     "rotation_error",

@@ -280,7 +280,7 @@ class _Work:
                 base = self.reference.slots[place].same_as or place
                 shape_kept = x.shape == slot.like.shape
                 contents = slot.representation.contents(x) if shape_kept else x
-                found = gap(slot.representation, contents, ideal(base, slot), spectra=which == "l2")
+                found = gap(slot.representation, contents, ideal(base, slot), full=which == "l2")
                 if unknown:
                     self.includes[slot.owner] = tuple(dict.fromkeys(unknown))
                     unknown.clear()
@@ -295,7 +295,7 @@ class _Work:
         for place, straight in self.straight.items():
             representation = self.reference.slot(place).representation  # type: ignore[union-attr]
             if place in gathered and representation is not None:
-                found = gap(representation, gathered[place], representation.turn(straight, matrix))
+                found = gap(representation, gathered[place], representation.turn(straight, matrix), place == self.out)
                 self.reaching.setdefault(place, _Tally()).add(which, found)
         here, before = gathered[self.out], self.straight[self.out]
         if which == "l2" and isinstance(self.out_representation, Invariant) and before.ndim == 2 and before.shape[1] > 1:

@@ -108,7 +108,8 @@ class Guess:
             found += [r for r in (Triangle().at(x),) if r is not None]
         kind = self.source if isinstance(self.source, Coefficients) else Coefficients()
         flat = kind.at(x)
-        if flat is not None and isinstance(flat, Coefficients) and x.shape[flat.dim] in self.sizes and x.ndim >= self.ndim:
+        least = max(2, self.ndim - isinstance(self.source, Samples))  # a grid has one dimension more than coefficients
+        if isinstance(flat, Coefficients) and x.shape[flat.dim] in self.sizes and x.ndim >= least:
             return [flat], True
         if not isinstance(self.source, Samples | Coefficients):
             here = self.source.at(x) if x.ndim == self.ndim else None
@@ -123,7 +124,7 @@ class Guess:
                 if x.ndim > len(grid.shape) + (0 if whole else 1) and near and not x.is_complex():
                     return [samples], True
                 found.append(samples)
-        if flat is not None and x.ndim >= max(2, self.ndim - isinstance(self.source, Samples)):
+        if flat is not None and x.ndim >= least:
             found.append(flat)
         found.append(Invariant())
         return found, len(found) == 1 and x.ndim <= 2

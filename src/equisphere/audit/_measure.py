@@ -10,6 +10,7 @@ from torch import Tensor
 from equisphere.audit._infer import Guess
 from equisphere.audit._representations import Invariant, Representation, Reshaped
 from equisphere.audit._trace import Place, Tracer
+from equisphere.transforms import power_spectrum
 
 #: name of a module and number of the call: whose work a tensor is
 Owner = tuple[str, int]
@@ -148,14 +149,16 @@ def forced(
         return tracer.run(visit, *arguments, **keywords)
 
 
-def gap(representation: Representation, found: Tensor, ideal: Tensor, spectra: bool = False) -> Gap:
-    """Relative distance of contents from what they should be: L2, maximum, and by degree."""
+def gap(representation: Representation, found: Tensor, ideal: Tensor, full: bool = False) -> Gap:
+    """Relative distance of contents from what they should be: L2; and where `full`, the maximum, and by degree."""
     if found.shape != ideal.shape:
         return Gap(float("inf"), float("inf"))
     difference = found - ideal
+    if not full:
+        return Gap(_ratio(norm(difference), norm(ideal)), float("nan"))
     largest = _ratio(representation.values(difference).abs().max(), representation.values(ideal).abs().max())
     powers = None
-    if spectra and representation.bandwidth(ideal):
+    if representation.bandwidth(ideal):
         powers = (_power(ideal), _power(difference))
     return Gap(_ratio(norm(difference), norm(ideal)), largest, powers)
 
@@ -172,8 +175,6 @@ def _ratio(size: Tensor, whole: Tensor) -> float:
 
 
 def _power(c: Tensor) -> Tensor:
-    from equisphere.transforms import power_spectrum
-
     power = power_spectrum(c).double()
     return power.reshape(-1, power.shape[-1]).mean(0).cpu()
 

@@ -1,6 +1,7 @@
 """Layers, coefficients to coefficients, each equivariant under every rotation, and their on-grid compositions."""
 
 from equisphere.nn._activation import Activation
+from equisphere.nn._polynomial import Polynomial, PolynomialActivation
 from equisphere.nn._sampled import SphericalConv
 from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool
 from equisphere.nn._triple import TripleProduct
@@ -9,6 +10,8 @@ from equisphere.nn._zonal import ZonalConv
 __all__ = [
     "Activation",
     "GlobalPool",
+    "Polynomial",
+    "PolynomialActivation",
     "PowerSpectrum",
     "SpectralBatchNorm",
     "SpectralPool",
