@@ -6,16 +6,9 @@ from equisphere.audit._audit import audit
 from equisphere.audit._function import rotation_error
 from equisphere.audit._lie import lie_error
 from equisphere.audit._report import Report
-from equisphere.audit._representations import (
-    Action,
-    Coefficients,
-    Converted,
-    Invariant,
-    Representation,
-    Samples,
-    Triangle,
-)
+from equisphere.audit._representations import Action, Invariant, Representation
 from equisphere.audit._rows import Errors, LayerAudit
+from equisphere.audit._sphere import Coefficients, Converted, Samples, Triangle
 
 __all__ = [
     "Action",

@@ -68,10 +68,10 @@ def aliasing(
 ) -> Aliasing:
     r"""Explain the equivariance error of a layer that samples: where it comes from, and how large it has to be.
 
-    Sampling on a grid with quadrature s and reading at band limit b gives, for F = f_b + f_r, Proj_b(F s) = f_b + alias(F), where
-    alias(F) = Proj_b(f_r s) is linear in F. The layer's error under a rotation g is therefore
-    ||alias(g.F) - g.alias(F)|| / ||f_b + alias(F)||. It is computed in double precision from the harmonics at the nodes, degree after
-    degree; the layer is run only to measure what is predicted.
+    Sampling on a grid with quadrature s and reading at band limit b gives, for F = f_b + f_r, Proj_b(F s) = f_b +
+    alias(F), where alias(F) = Proj_b(f_r s) is linear in F. The layer's error under a rotation g is therefore
+    ||alias(g.F) - g.alias(F)|| / ||f_b + alias(F)||. It is computed in double precision from the harmonics at the nodes,
+    degree after degree; the layer is run only to measure what is predicted.
 
     Args:
         layer: one of
@@ -108,9 +108,10 @@ def aliasing(
         H = EXPANSION * b if bandwidth is None else _checks.positive_int(bandwidth, "bandwidth")
         F = _expanded(function, c, H)
     H = _checks.bandwidth_of(F)
-    if H <= b:
+    if b >= H:
         raise ValueError(
-            f"nothing aliases: the signal has band limit {H}, and the grid is read at {b}. Give the signal to a higher band limit."
+            f"nothing aliases: the signal has band limit {H}, and the grid is read at {b}. "
+            "Give the signal to a higher band limit."
         )
     flat = F.reshape(-1, H * H)
     turned = torch.stack([flat, *(rotate(flat, matrix) for matrix in R)])  # (1 + n, signals, H*H)
@@ -154,9 +155,9 @@ def _parts(
             return torch.stack([relative_error(y, rotate(read[0], g)) for y, g in zip(read[1:], R, strict=True)])
 
         return None, layer.grid, layer.bandwidth, sampled
-    function, own = getattr(layer, "function", None), getattr(layer, "grid", None)
-    if callable(function) and own is not None and hasattr(layer, "bandwidth"):
-        return function, own, int(layer.bandwidth), lambda R: rotation_error(layer, c, R)
+    function, own, b = (getattr(layer, name, None) for name in ("function", "grid", "bandwidth"))
+    if callable(function) and own is not None and isinstance(b, int):
+        return function, own, b, lambda R: rotation_error(layer, c, R)
     if grid is not None and isinstance(layer, nn.Module):
         sht = SHT(grid)
         if sht.bandwidth < L:

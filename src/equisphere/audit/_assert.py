@@ -25,8 +25,8 @@ def assert_equivariant(
         signals: as for `audit`.
         grid: as for `audit`.
         rotations: as for `audit`.
-        tolerance: the largest relative error at the output that passes, over all rotations; by default every part must be exact to
-            the rounding of its dtype.
+        tolerance: the largest relative error at the output that passes, over all rotations; by default every part must be
+            exact to the rounding of its dtype.
         options: further arguments of `audit`.
 
     Returns:
@@ -45,7 +45,7 @@ def assert_equivariant(
     if not passes:
         wanted = "exact to rounding" if tolerance is None else f"within {tolerance:g}"
         raise AssertionError(
-            f"{type(module).__name__} is not equivariant: its error should be {wanted}, and is {report.total.own.worst:.2g}; most of "
-            f"it comes from {report.worst or 'the module itself'}.\n{report}"
+            f"{type(module).__name__} is not equivariant: its error should be {wanted}, and is {report.total.own.worst:.2g}; "
+            f"most of it comes from {report.worst or 'the module itself'}.\n{report}"
         )
     return report

@@ -1,7 +1,6 @@
 """Equivariance of any model as measured numbers, part by part."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import pi
 from typing import Any
 
@@ -12,13 +11,10 @@ from torch import Tensor, nn
 from equisphere import _checks
 from equisphere.audit._infer import Given, Guess, of_signals
 from equisphere.audit._lie import lie_errors
-from equisphere.audit._measure import Gap, Owner, Reference, Slot, forced, gap, take_reference
 from equisphere.audit._preserve import preserved
-from equisphere.audit._probes import Probes, judge
 from equisphere.audit._report import Report
-from equisphere.audit._representations import Invariant, Representation
-from equisphere.audit._rows import Errors, LayerAudit, tolerance_of
-from equisphere.audit._trace import Place, Tracer
+from equisphere.audit._trace import Tracer
+from equisphere.audit._work import Work
 from equisphere.groups import random_rotations, rotation_about
 
 
@@ -38,10 +34,10 @@ def audit(
     r"""Measure how far a model, and each of its parts, is from commuting with rotations: ||T(R.f) - R.T(f)|| / ||R.T(f)||.
 
     The model may be anybody's. While it runs, every tensor between its parts is replaced by the one that an equivariant model
-    would have there (the rotated one of the run on f), so that each part is measured on inputs that follow the rotation exactly, and is
-    charged with its own error alone; so is the code between the parts of a module. A second run, undisturbed, tells what has
-    gathered at each output. Norms are over the whole batch. Parameters, buffers, mode, hooks and random numbers are restored,
-    after an error too. docs/audit.md has the protocol.
+    would have there (the rotated one of the run on f), so that each part is measured on inputs that follow the rotation
+    exactly, and is charged with its own error alone; so is the code between the parts of a module. A second run,
+    undisturbed, tells what has gathered at each output. Norms are over the whole batch. Parameters, buffers, mode, hooks
+    and random numbers are restored, after an error too. docs/audit.md has the protocol.
 
     Samples are compared by their coefficients at the band limit of their grid, and the signals are projected to it first:
     what a grid cannot resolve cannot be rotated.
@@ -78,14 +74,17 @@ def audit(
     source = of_signals(signals, grid)
     generator = torch.Generator().manual_seed(seed)
     R = _rotations(rotations, generator)
-    z = rotation_about((0, 0, 1), 2 * pi * torch.rand(max(2, len(R) // 2), generator=generator, dtype=torch.float64))
+    angles = pi * (1 - torch.rand(max(2, len(R) // 2), generator=generator, dtype=torch.float64))
+    z = rotation_about((0, 0, 1), angles)
     with torch.no_grad():
         first = source.contents(signals.detach())
     extra = (tuple(arguments), dict(keywords or {}))
     with preserved(model, training):
         tracer = Tracer(model)
         try:
-            work = _Work(tracer, Guess(model, signals, source, representations), source, first, signals, extra, generator)
+            work = Work(
+                tracer, Guess(model, signals, source, representations), source, first, signals, extra, generator
+            )
             work.settle(R[0])
             for which, turns in (("l2", R), ("about_z", z)):
                 for matrix in turns:
@@ -94,13 +93,14 @@ def audit(
         finally:
             tracer.close()
         change = None
-        if lie and isinstance(total.own, Errors):
+        if lie:
             change = lie_errors(model, work.rotated, work.out_representation, extra)
     return Report(
         model=type(model).__name__,
         layers=rows,
         total=total,
         rotations=R,
+        z_angles=angles,
         takes=str(source),
         signals=tuple(signals.shape),
         dtype=str(signals.dtype).removeprefix("torch."),
@@ -121,247 +121,3 @@ def _rotations(rotations: int | Tensor, generator: torch.Generator) -> Tensor:
             raise ValueError(f"rotations must be a number or matrices (n, 3, 3), got shape {tuple(rotations.shape)}.")
         return R
     return random_rotations(_checks.positive_int(rotations, "rotations"), generator, torch.float64)
-
-
-@dataclass
-class _Tally:
-    """Gaps of one part, by kind of rotation."""
-
-    l2: list[float] = field(default_factory=list)
-    largest: list[float] = field(default_factory=list)
-    about_z: list[float] = field(default_factory=list)
-    spectra: tuple[Tensor, Tensor] | None = None
-
-    def add(self, which: str, found: Gap) -> None:
-        if which == "about_z":
-            self.about_z.append(found.error)
-            return
-        self.l2.append(found.error)
-        self.largest.append(found.largest)
-        if found.spectra is not None:
-            old = self.spectra
-            fits = old is not None and len(old[0]) == len(found.spectra[0])
-            self.spectra = (old[0] + found.spectra[0], old[1] + found.spectra[1]) if old and fits else found.spectra
-
-    def errors(self) -> Errors:
-        return Errors(*(torch.tensor(x, dtype=torch.float64) for x in (self.l2, self.largest, self.about_z)))
-
-    def mean_spectra(self) -> tuple[Tensor, Tensor] | None:
-        return None if self.spectra is None else (self.spectra[0] / len(self.l2), self.spectra[1] / len(self.l2))
-
-
-class _Work:
-    """The runs of one audit, and what they found."""
-
-    def __init__(
-        self,
-        tracer: Tracer,
-        guess: Guess,
-        source: Representation,
-        first: Tensor,
-        signals: Tensor,
-        extra: tuple[tuple[Any, ...], dict[str, Any]],
-        generator: torch.Generator,
-    ) -> None:
-        self.tracer, self.guess, self.source, self.first = tracer, guess, source, first
-        self.signals, self.extra, self.generator = signals.detach(), extra, generator
-        self.own: dict[Owner, _Tally] = {}
-        self.reaching: dict[Place, _Tally] = {}
-        self.total = _Tally()
-        self.flipped: list[float] = []
-        self.includes: dict[Owner, tuple[str, ...]] = {}
-        self.notes: list[str] = []
-        self.known: dict[Place, Representation | None] = {}
-
-    def rotated(self, matrix: Tensor | None) -> Tensor:
-        """The signals, projected and turned, as the model takes them."""
-        c = self.first if matrix is None else self.source.turn(self.first, matrix)
-        return self.source.restore(c, self.signals).clone()
-
-    def call(self, matrix: Tensor | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (self.rotated(matrix), *self.extra[0]), self.extra[1]
-
-    def settle(self, matrix: Tensor) -> None:
-        """Run on the signals, find out what is what, and keep what an undisturbed run gives at each output."""
-        self.reference = take_reference(self.tracer, self.guess, self.call, self.known)
-        open_places = [p for p, s in self.reference.slots.items() if s.representation is None and s.same_as is None and s.candidates]
-        if open_places:
-            self._decide(matrix)
-            self.reference = take_reference(self.tracer, self.guess, self.call, self.known)
-        self.straight = self._outputs(None)
-        out = [p for p in self.straight if p.name == "" and p.side == "out"]
-        if not out:
-            raise ValueError("the model gives no floating point tensor whose equivariance could be measured.")
-        self.out = out[0]
-        slot = self.reference.slot(self.out)
-        self.out_representation = slot.representation if slot is not None and slot.representation else Invariant()
-
-    def _decide(self, matrix: Tensor) -> None:
-        """Take the representation under which a part is exact; else the one that is much the better."""
-        ideal: dict[Place, Tensor] = {}
-
-        def make(place: Place, slot: Slot) -> Tensor:
-            return ideal[place]
-
-        def look(place: Place, slot: Slot, x: Tensor | None) -> None:
-            place = self.reference.slots[place].same_as or place
-            if x is None or place in ideal:
-                return
-            options = [slot.representation] if slot.representation else slot.candidates
-            tried = []
-            for option in options:
-                try:
-                    contents = option.contents(slot.like) if slot.contents is None else slot.contents
-                    turned = option.turn(contents, matrix)
-                    tried.append((gap(option, option.contents(x), turned).error, option, turned))
-                except (ValueError, RuntimeError):
-                    continue
-            if not tried:
-                return
-            limit = 10 * tolerance_of(slot.like.dtype)
-            tried_first = tried[0]
-            best = next((t for t in tried if t[0] <= limit), min(tried, key=lambda t: t[0]))
-            others = [t[0] for t in tried if t is not best]
-            root = place.name == "" and place.side == "out"
-            clear = best[0] <= limit or root or (bool(others) and best[0] < 0.5 * min(others))
-            if slot.representation is None and clear:
-                self.known[place] = best[1]
-                self.guess.learn(best[1], slot.like)
-                if len(tried) > 1 and str(best[1]) != str(tried_first[1]):
-                    self.notes.append(
-                        f"{place.name or 'the model'} ({place.side}), shape {tuple(slot.like.shape)}: taken for {best[1]}, not for "
-                        f"{tried_first[1]}, since it follows rotations better so."
-                    )
-            if slot.representation is not None or clear:
-                ideal[place] = best[1].restore(best[2], slot.like)
-                self.reference.slots[place].representation = best[1]
-
-        # a tensor that stays unknown is not replaced
-        forced(self.tracer, self.reference, lambda: self.call(matrix), make, look)
-
-    def _outputs(self, matrix: Tensor | None) -> dict[Place, Tensor]:
-        """Contents at all outputs of an undisturbed run."""
-        found: dict[Place, Tensor] = {}
-
-        def visit(place: Place, x: Tensor, maker: Owner) -> Tensor:
-            slot = self.reference.slot(place)
-            if place.side == "out" and slot is not None and slot.representation is not None:
-                found[place] = slot.representation.contents(x.detach()).clone()
-            return x
-
-        arguments, keywords = self.call(matrix)
-        with torch.no_grad():
-            self.tracer.run(visit, *arguments, **keywords)
-        return found
-
-    def measure(self, which: str, matrix: Tensor) -> None:
-        """One rotation: the run with ideal inputs, and the undisturbed one."""
-        turned: dict[Place, Tensor] = {}
-        charges: dict[Owner, Gap] = {}
-        unknown: list[str] = []
-
-        def ideal(place: Place, slot: Slot) -> Tensor:
-            if place not in turned:
-                turned[place] = slot.representation.turn(slot.contents, matrix)  # type: ignore[union-attr,arg-type]
-            return turned[place]
-
-        def make(place: Place, slot: Slot) -> Tensor:
-            return slot.representation.restore(ideal(place, slot), slot.like)  # type: ignore[union-attr]
-
-        def look(place: Place, slot: Slot, x: Tensor | None) -> None:
-            if slot.representation is None:
-                if place.side == "out":
-                    unknown.append(place.name)
-                return
-            if slot.owner is None:
-                return
-            found = Gap(0.0, 0.0)
-            if x is not None:
-                base = self.reference.slots[place].same_as or place
-                shape_kept = x.shape == slot.like.shape
-                contents = slot.representation.contents(x) if shape_kept else x
-                found = gap(slot.representation, contents, ideal(base, slot), full=which == "l2")
-                if unknown:
-                    self.includes[slot.owner] = tuple(dict.fromkeys(unknown))
-                    unknown.clear()
-            worst = charges.get(slot.owner)
-            if worst is None or found.error > worst.error:
-                charges[slot.owner] = found
-
-        forced(self.tracer, self.reference, lambda: self.call(matrix), make, look)
-        for owner, found in charges.items():
-            self.own.setdefault(owner, _Tally()).add(which, found)
-        gathered = self._outputs(matrix)
-        for place, straight in self.straight.items():
-            representation = self.reference.slot(place).representation  # type: ignore[union-attr]
-            if place in gathered and representation is not None:
-                found = gap(representation, gathered[place], representation.turn(straight, matrix), place == self.out)
-                self.reaching.setdefault(place, _Tally()).add(which, found)
-        here, before = gathered[self.out], self.straight[self.out]
-        if which == "l2" and isinstance(self.out_representation, Invariant) and before.ndim == 2 and before.shape[1] > 1:
-            if not before.is_complex():
-                self.flipped.append(float((here.argmax(1) != before.argmax(1)).double().mean()))
-
-    def flips(self, n: int) -> float | None:
-        """How often the largest of the outputs is another one after a rotation."""
-        return sum(self.flipped) / n if self.flipped else None
-
-    def rows(self) -> tuple[list[LayerAudit], LayerAudit]:
-        """Each part that does something, in the order in which they run, and the model as a whole."""
-        probes = Probes(self.tracer, self.reference, self.call, self.generator, self.own_errors())
-        conditions = probes.conditions(self.first, self.source, self.signals, self.extra, self.out, self.straight[self.out])
-        rows = []
-        for owner in self._order():
-            errors = self.own[owner].errors()
-            leaf = self.tracer.is_leaf(owner[0])
-            if not leaf and errors.worst == 0:
-                continue
-            slot = self._output_slot(owner)
-            rounding = tolerance_of(slot.like.dtype if slot else self.signals.dtype)
-            tolerance = rounding * max(1.0, conditions.get(owner, 1.0))
-            verdict, smooth = judge(errors, tolerance, owner, probes)
-            place = Place(owner[0], owner[1], "out", 0)
-            reaching = self.reaching.get(place)
-            rows.append(
-                LayerAudit(
-                    owner[0],
-                    type(self.tracer.modules[owner[0]]).__name__ + ("" if leaf else ", between its parts"),
-                    owner[1],
-                    errors,
-                    reaching.errors() if reaching else None,
-                    str(slot.representation) if slot else "",
-                    tolerance,
-                    smooth,
-                    verdict,
-                    self.includes.get(owner, ()),
-                    self.own[owner].mean_spectra(),
-                )
-            )
-        whole = self.reaching[self.out].errors()
-        rounding = max([tolerance_of(s.like.dtype) for s in self.reference.slots.values()])
-        tolerance = rounding * max(1.0, conditions.get(("", -1), 1.0))
-        if whole.worst <= tolerance:
-            verdict = "exact"
-        elif len(whole.about_z) and float(whole.about_z.max()) <= tolerance:
-            verdict = "about z alone"
-        else:
-            inexact = {row.verdict for row in rows} - {"exact"}
-            verdict = "aliasing" if inexact == {"aliasing"} else "approximate" if inexact <= {"aliasing", "approximate"} else "not equivariant"
-        total = LayerAudit(
-            "", type(self.tracer.model).__name__, 0, whole, whole, str(self.out_representation), tolerance, None, verdict
-        )
-        return rows, total
-
-    def own_errors(self) -> dict[Owner, Errors]:
-        return {owner: tally.errors() for owner, tally in self.own.items()}
-
-    def _order(self) -> list[Owner]:
-        """Owners in the order in which their last tensor was seen."""
-        last: dict[Owner, int] = {}
-        for k, slot in enumerate(self.reference.slots.values()):
-            if slot.owner in self.own:
-                last[slot.owner] = k
-        return sorted(last, key=lambda owner: last[owner])
-
-    def _output_slot(self, owner: Owner) -> Slot | None:
-        return self.reference.slot(Place(owner[0], owner[1], "out", 0))

@@ -20,7 +20,8 @@ def rotation_error(
 ) -> Float[Tensor, "n"]:
     """||T(R.f) - R.T(f)|| / ||R.T(f)|| for each rotation R (Cobb et al. 2021), over the whole batch at once.
 
-    Coefficients are rotated, never samples, so that nothing but T adds to the error. `audit` looks into a module, and takes samples.
+    Coefficients are rotated, never samples, so that nothing but T adds to the error. `audit` looks into a module, and
+    takes samples.
 
     Args:
         function: T, coefficients `(..., L*L)` to coefficients of any band limit, or to invariants. A module is measured in

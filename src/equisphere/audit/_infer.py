@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from equisphere import _checks
-from equisphere.audit._representations import Coefficients, Invariant, Representation, Samples, Triangle
+from equisphere.audit._representations import Invariant, Representation
+from equisphere.audit._sphere import Coefficients, Samples, Triangle
 from equisphere.audit._trace import Place
 
 #: of one module: one representation for all it takes and gives, or one for each side; None: not to be measured
@@ -27,7 +28,12 @@ def of_signals(signals: Tensor, grid: object) -> Representation:
         found, what = grid.at(signals), str(grid)
     elif grid is None or grid == "coefficients":
         found, what = Coefficients().at(signals), "coefficients (..., L*L)"
-        if grid is None and found and signals.ndim > 3 and signals.shape[-2] in (signals.shape[-1], signals.shape[-1] // 2):
+        if (
+            grid is None
+            and found
+            and signals.ndim > 3
+            and signals.shape[-2] in (signals.shape[-1], signals.shape[-1] // 2)
+        ):
             raise ValueError(
                 f"signals of shape {tuple(signals.shape)} could be samples or coefficients: say which, by "
                 'grid=es.grids.DriscollHealy(...) (the grid they are on) or grid="coefficients".'
@@ -64,11 +70,13 @@ class Guess:
             sides = value if isinstance(value, tuple) else (value, value)
             if len(sides) != 2 or not all(side is None or isinstance(side, Representation) for side in sides):
                 raise ValueError(
-                    f"representations[{pattern!r}] must be a representation, None, or a pair of them (what the module takes, what "
-                    f"it gives), got {value!r}."
+                    f"representations[{pattern!r}] must be a representation, None, or a pair of them (what the module "
+                    f"takes, what it gives), got {value!r}."
                 )
             if not any(fnmatchcase(name, pattern) for name in self.modules):
-                raise ValueError(f"representations[{pattern!r}] matches no module; there are {', '.join(self.modules)}.")
+                raise ValueError(
+                    f"representations[{pattern!r}] matches no module; there are {', '.join(self.modules)}."
+                )
         grids: list[Any] = [source.grid] if isinstance(source, Samples) else []
         for module in self.modules.values():
             grid = None if getattr(module, "is_one_layer", False) else getattr(module, "grid", None)
@@ -89,17 +97,17 @@ class Guess:
                 found = None if side is None else side.at(x)
                 if side is not None and found is None:
                     raise ValueError(
-                        f"representations[{pattern!r}]: the tensor {place.side} {place.name!r} has shape {tuple(x.shape)} and cannot "
-                        f"be {side}."
+                        f"representations[{pattern!r}]: the tensor {place.side} {place.name!r} has shape {tuple(x.shape)} and "
+                        f"cannot be {side}."
                     )
                 return True, found
         return False, None
 
-    def __call__(self, place: Place, x: Tensor) -> tuple[list[Representation], bool]:
+    def __call__(self, place: Place, x: Tensor) -> tuple[list[Representation], bool]:  # noqa: PLR0911
         """Candidates, and whether the first is certain."""
         if place.side == "out" and getattr(self.modules[place.name], "gives_invariants", False):
             return [Invariant()], True
-        if place.side == "in" and place.name == "" and place.index == 0:
+        if place.side == "in" and place.name == "" and place.number == 0:
             return [self.source], True
         if x.ndim < 2:
             return [Invariant()], True

@@ -21,8 +21,9 @@ def lie_error(
 ) -> Float64[Tensor, "3"]:
     """||d/dt (T(R_t.f) - R_t.T(f))|| / ||T(f)|| at t = 0 for rotations R_t by the angle t about x, y and z, per radian.
 
-    The Lie derivative of Gruver et al. (2022), by forward-mode differentiation: no rotation is chosen, and three passes are all it
-    costs. It vanishes for all three where the model is equivariant, and for z alone where it knows the axis. It says nothing of
+    The Lie derivative of Gruver et al. (2022), by forward-mode differentiation: no rotation is chosen, and three passes
+    are all it costs. It vanishes for all three where the model is equivariant, and for z alone where it knows the axis. It
+    says nothing of
     steps: a network of pooled maxima is flat between its jumps.
 
     Args:
@@ -48,7 +49,9 @@ def lie_error(
             gives = (source.at(y) if y.ndim == signals.ndim else None) or Invariant()
         found = lie_errors(model, _turning(source, first, signals), gives, ((), {}))
     if isinstance(found, str):
-        raise ValueError(f"the model has no forward-mode derivative: {found}. Measure it by rotations, `es.audit.audit(...)`.")
+        raise ValueError(
+            f"the model has no forward-mode derivative: {found}. Measure it by rotations, `es.audit.audit(...)`."
+        )
     return found
 
 
@@ -83,7 +86,7 @@ def lie_errors(
             def difference(R: Tensor) -> Tensor:
                 return answer(rotated(R)) - gives.turn(straight, R)
 
-            _, change = torch.func.jvp(difference, (one,), (spin,))
+            change: Tensor = torch.func.jvp(difference, (one,), (spin,))[1]
             changes.append(norm(change.detach()) / norm(straight))
     except (RuntimeError, NotImplementedError, ValueError) as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__

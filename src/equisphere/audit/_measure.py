@@ -68,7 +68,10 @@ class Objects:
 
 
 def take_reference(
-    tracer: Tracer, guess: Guess, call: Callable[[], tuple[tuple[Any, ...], dict[str, Any]]], known: dict[Place, Representation | None]
+    tracer: Tracer,
+    guess: Guess,
+    call: Callable[[], tuple[tuple[Any, ...], dict[str, Any]]],
+    known: dict[Place, Representation | None],
 ) -> Reference:
     """Run the model on the signals; every tensor whose representation is certain or `known` is projected to its contents."""
     reference, objects = Reference(), Objects()
@@ -125,8 +128,8 @@ def forced(
 ) -> Any:
     """Run the model with the tensor at every understood place replaced by `make(place, slot)`.
 
-    What a module or a piece of glue code makes of ideal inputs is told to `look` before it is replaced in turn; None stands for a
-    tensor that was only passed on.
+    What a module or a piece of glue code makes of ideal inputs is told to `look` before it is replaced in turn; None
+    stands for a tensor that was only passed on.
     """
     objects = Objects()
 
@@ -184,4 +187,6 @@ def _explained(place: Place, function: Callable[[Tensor], Tensor], x: Tensor) ->
         return function(x)
     except ValueError as error:
         what = "given to" if place.side == "in" else "made by"
-        raise ValueError(f"the tensor {what} {place.name or 'the model'!r} of shape {tuple(x.shape)}: {error}") from error
+        raise ValueError(
+            f"the tensor {what} {place.name or 'the model'!r} of shape {tuple(x.shape)}: {error}"
+        ) from error

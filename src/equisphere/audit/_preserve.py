@@ -44,7 +44,7 @@ def _same(a: Tensor, b: Tensor) -> bool:
     """Equal to the bit, NaN included."""
     if a.shape != b.shape or a.dtype != b.dtype or a.device != b.device:
         return False
-    return bool(((a == b) | ((a != a) & (b != b))).all())
+    return bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
 def _devices(tensors: Any) -> list[int]:

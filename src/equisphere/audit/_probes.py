@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from equisphere.audit._measure import Owner, Reference, Slot, forced, gap, norm
-from equisphere.audit._representations import Representation, Samples
+from equisphere.audit._representations import Representation
 from equisphere.audit._rows import Errors, tolerance_of
+from equisphere.audit._sphere import Samples
 from equisphere.audit._trace import Place, Tracer
 from equisphere.groups import random_rotations
 
@@ -24,7 +25,12 @@ def judge(errors: Errors, tolerance: float, owner: Owner, probes: "Probes") -> t
     smooth = probes.smooth(owner)
     if probes.pointwise(owner):
         return "aliasing", smooth
-    if smooth is not None and smooth < errors.median / FALLS_NONLINEAR and not probes.affine(owner) and not probes.sampled(owner):
+    if (
+        smooth is not None
+        and smooth < errors.median / FALLS_NONLINEAR
+        and not probes.affine(owner)
+        and not probes.sampled(owner)
+    ):
         return "aliasing", smooth
     if smooth is not None and smooth < errors.median / FALLS and (probes.sampled(owner) or not probes.affine(owner)):
         return "approximate", smooth
@@ -45,9 +51,7 @@ class Probes:
         errors: dict[Owner, Errors],
     ) -> None:
         self.tracer, self.reference, self.call, self.generator = tracer, reference, call, generator
-        self.suspects = {
-            owner for owner, found in errors.items() if found.worst > tolerance_of(torch.float64)
-        }
+        self.suspects = {owner for owner, found in errors.items() if found.worst > tolerance_of(torch.float64)}
         self._smooth: dict[Owner, list[float]] | None = None
         self._mixed: dict[Owner, tuple[bool, bool]] | None = None
 
@@ -74,8 +78,16 @@ class Probes:
             return slot.representation.restore(contents, slot.like)  # type: ignore[union-attr]
 
         def look(place: Place, slot: Slot, x: Tensor | None) -> None:
-            if x is not None and slot.owner and slot.representation and slot.contents is not None and x.shape == slot.like.shape:
-                error = float(norm(slot.representation.contents(x) - slot.contents)) / max(float(norm(slot.contents)), 1e-300)
+            if (
+                x is not None
+                and slot.owner
+                and slot.representation
+                and slot.contents is not None
+                and x.shape == slot.like.shape
+            ):
+                error = float(norm(slot.representation.contents(x) - slot.contents)) / max(
+                    float(norm(slot.contents)), 1e-300
+                )
                 found[slot.owner] = max(found.get(slot.owner, 0.0), error / size(slot.like))
 
         forced(self.tracer, self.reference, self.call, make, look)
@@ -101,7 +113,7 @@ class Probes:
         return None if not found else float(torch.tensor(found).median())
 
     def pointwise(self, owner: Owner) -> bool:
-        """Whether, on samples, every node is treated alike and apart from the others: such a map follows every rotation of functions."""
+        """Whether every node is treated alike and apart from the others: such a map follows rotations of functions."""
         return self._mixtures().get(owner, (False, False))[0]
 
     def affine(self, owner: Owner) -> bool:
@@ -129,7 +141,12 @@ class Probes:
         found: dict[Place, Tensor] = {}
 
         def look(place: Place, slot: Slot, x: Tensor | None) -> None:
-            if slot.owner in self.suspects and x is not None and slot.representation is not None and x.shape == slot.like.shape:
+            if (
+                slot.owner in self.suspects
+                and x is not None
+                and slot.representation is not None
+                and x.shape == slot.like.shape
+            ):
                 found[place] = x.clone()
 
         forced(self.tracer, self.reference, self.call, make, look)
@@ -205,9 +222,7 @@ class Probes:
             made = mixed(slot, a(place, slot), b(place, slot))
             return a(place, slot) if made is None else made
 
-        of_a, of_b, of_mean, of_mixed = (
-            self._pass(make) for make in (a, b, lambda p, s: (a(p, s) + b(p, s)) / 2, c)
-        )
+        of_a, of_b, of_mean, of_mixed = (self._pass(make) for make in (a, b, lambda p, s: (a(p, s) + b(p, s)) / 2, c))
         verdicts: dict[Owner, tuple[bool, bool]] = {}
         for place in of_a.keys() & of_b.keys() & of_mean.keys() & of_mixed.keys():
             slot, owner = self.reference.slot(place), self.reference.slots[place].owner

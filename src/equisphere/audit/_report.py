@@ -12,7 +12,13 @@ from equisphere.audit._rows import VERDICTS, LayerAudit
 if TYPE_CHECKING:
     from rich.table import Table
 
-COLOURS = {"exact": "green", "aliasing": "cyan", "approximate": "yellow", "about z alone": "bold magenta", "not equivariant": "bold red"}
+COLOURS = {
+    "exact": "green",
+    "aliasing": "cyan",
+    "approximate": "yellow",
+    "about z alone": "bold magenta",
+    "not equivariant": "bold red",
+}
 
 
 @dataclass(frozen=True)
@@ -23,15 +29,16 @@ class Report:
         model: class of the model.
         layers: its parts, in the order in which they run.
         total: the model as a whole.
-        rotations: those that were tried, beside others about z.
+        rotations: those that were tried.
+        z_angles: angles of the others, about z, radians.
         takes: what the signals were taken for.
         signals: their shape.
         dtype: their dtype.
         training: whether the model was in training mode.
         seed: of the rotations.
         flips: how often, on average, the largest of the outputs is another one after a rotation; None where there is no choice.
-        lie: error per radian of infinitesimal rotations about x, y, z (see `lie_error`); a string where it could not be had; None
-            where it was not asked for.
+        lie: error per radian of infinitesimal rotations about x, y, z (see `lie_error`); a string where it could not be
+            had; None where it was not asked for.
         notes: what was guessed.
     """
 
@@ -39,6 +46,7 @@ class Report:
     layers: list[LayerAudit]
     total: LayerAudit
     rotations: Float64[Tensor, "n 3 3"]
+    z_angles: Float64[Tensor, "nz"]
     takes: str
     signals: tuple[int, ...]
     dtype: str
@@ -75,7 +83,7 @@ class Report:
 
     def _cells(self) -> list[tuple[str, ...]]:
         """Lines of the table: part, class, added (median, worst), about z, gathered, verdict."""
-        lines = []
+        lines: list[tuple[str, ...]] = []
         for row in [*self.layers, self.total]:
             whole = row is self.total
             z = row.own.about_z
@@ -99,20 +107,24 @@ class Report:
     def facts(self) -> list[str]:
         """What the table does not hold, a sentence each."""
         said = [
-            f"Relative errors over {len(self.rotations)} rotations and {len(self.total.own.about_z)} about z, on signals of shape "
-            f"{self.signals} ({self.takes}, {self.dtype}), in {'training' if self.training else 'evaluation'} mode."
+            f"Relative errors over {len(self.rotations)} rotations and {len(self.total.own.about_z)} about z, on signals "
+            f"of shape {self.signals} ({self.takes}, {self.dtype}), in {'training' if self.training else 'evaluation'} mode."
         ]
         inexact = [row for row in self.layers if row.verdict != "exact"]
         if inexact:
             said.append(f"Most error comes from {self.worst or 'the code of the model itself'}.")
         if self.accused:
-            said.append("Not equivariant: " + ", ".join(name or "the code of the model itself" for name in self.accused) + ".")
+            said.append(
+                "Not equivariant: " + ", ".join(name or "the code of the model itself" for name in self.accused) + "."
+            )
         said += [f"{verdict}: {VERDICTS[verdict]}." for verdict in dict.fromkeys(row.verdict for row in inexact)]
         if self.flips is not None:
             said.append(f"The largest output is another one after {100 * self.flips:.2f} % of the rotations.")
         if isinstance(self.lie, Tensor):
             x, y, z = self.lie.tolist()
-            said.append(f"Infinitesimal rotations, error per radian: about x {x:.1e}, about y {y:.1e}, about z {z:.1e}.")
+            said.append(
+                f"Infinitesimal rotations, error per radian: about x {x:.1e}, about y {y:.1e}, about z {z:.1e}."
+            )
         return said + list(self.notes)
 
     def table(self) -> "Table":
@@ -122,12 +134,24 @@ class Report:
             ImportError: where it is not installed.
         """
         try:
+            from rich.box import SIMPLE_HEAD
             from rich.table import Table
         except ImportError as error:
-            raise ImportError("Report.table() needs rich: pip install 'equisphere[cli]'. `print(report)` needs nothing.") from error
-        table = Table(title=f"Equivariance of {self.model}", caption="\n".join(self.facts()), caption_justify="left")
+            raise ImportError(
+                "Report.table() needs rich: pip install 'equisphere[cli]'. `print(report)` needs nothing."
+            ) from error
+        table = Table(
+            title=f"Equivariance of {self.model}",
+            caption="\n".join(self.facts()),
+            caption_justify="left",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+        )
         for k, head in enumerate(self._heads):
-            table.add_column(head, justify="right" if 2 <= k <= 5 else "left", overflow="fold")
+            numbers = 2 <= k <= 5
+            table.add_column(
+                head.replace(" (", "\n(") if numbers else head, justify="right" if numbers else "left", no_wrap=k != 1
+            )
         lines = self._cells()
         for k, line in enumerate(lines):
             if k == len(lines) - 1:
@@ -138,7 +162,9 @@ class Report:
     def __str__(self) -> str:
         lines = [self._heads, *self._cells()]
         widths = [max(len(line[k]) for line in lines) for k in range(len(self._heads))]
-        rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+        rows = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        ]
         return "\n".join([f"Equivariance of {self.model}", *rows, *self.facts()])
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,6 +184,7 @@ class Report:
             "notes": list(self.notes),
             "facts": self.facts(),
             "rotations": self.rotations.tolist(),
+            "z_angles": self.z_angles.tolist(),
             "layers": [row.to_dict() for row in self.layers],
             "total": self.total.to_dict(),
         }

@@ -12,14 +12,14 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 class Place(NamedTuple):
     """A tensor at the boundary of one call of a module.
 
-    `name` is the module's qualified name, `call` counts its calls in one run of the model, `side` is "in" or "out", `index` the
-    place among the tensors there.
+    `name` is the module's qualified name, `call` counts its calls in one run of the model, `side` is "in" or "out",
+    `number` the place among the tensors there.
     """
 
     name: str
     call: int
     side: str
-    index: int
+    number: int
 
 
 #: (place, tensor, name and call of the module in whose own code the tensor was made) -> what goes on in its place
@@ -59,7 +59,9 @@ class Tracer:
         """Whether nothing inside the module is looked at."""
         module = self.modules[name]
         inside = f"{name}." if name else ""
-        return getattr(module, "is_one_layer", False) or not any(n != name and n.startswith(inside) for n in self.modules)
+        return getattr(module, "is_one_layer", False) or not any(
+            n != name and n.startswith(inside) for n in self.modules
+        )
 
     def run(self, visit: Visit, *arguments: Any, **keywords: Any) -> Any:
         """Run the model; what `visit` returns goes on in the place of each tensor. Random numbers are the same in every run."""
@@ -97,7 +99,7 @@ class Tracer:
 def _replaced(tree: Any, place: Place, maker: tuple[str, int], visit: Visit) -> Any:
     leaves, form = tree_flatten(tree)
     changed = [
-        visit(place._replace(index=i), x, maker)
+        visit(place._replace(number=i), x, maker)
         if isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex()) and x.numel() > 0
         else x
         for i, x in enumerate(leaves)
@@ -110,4 +112,6 @@ def _looked_at(model: nn.Module) -> dict[str, nn.Module]:
     for outer in [name for name, module in found.items() if getattr(module, "is_one_layer", False)]:
         inside = f"{outer}." if outer else ""
         found = {name: m for name, m in found.items() if name == outer or not name.startswith(inside)}
-    return {name: module for name, module in found.items() if not isinstance(module, torch.jit.ScriptModule) or not name}
+    return {
+        name: module for name, module in found.items() if not isinstance(module, torch.jit.ScriptModule) or not name
+    }

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from equisphere import __version__
+from equisphere.cli._audit import audit
 from equisphere.cli._common import answer
 from equisphere.cli._demo import demo
 from equisphere.cli._predict import info, predict
@@ -22,7 +23,7 @@ app = typer.Typer(
     help="Rotation-equivariant deep learning on the sphere. Begin with `equisphere demo`. "
     "Exit codes: 0 well, 1 an error that is explained, 2 a call that cannot be understood, 130 interrupted.",
 )
-for command in (demo, train, evaluate, predict, info):
+for command in (demo, train, evaluate, predict, audit, info):
     app.command()(command)
 
 

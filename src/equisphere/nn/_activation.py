@@ -1,7 +1,7 @@
 """Pointwise nonlinearities on coefficients."""
 
 from collections.abc import Callable
-from math import ceil, inf, pi
+from math import ceil, inf
 from typing import Any
 
 import torch
@@ -33,15 +33,17 @@ class Activation(nn.Module):
     Time and memory grow with its square. `equisphere demo` shows the error against oversampling.
 
     With a `tolerance` the oversampling is calibrated instead: the least of a ladder whose worst measured error over random
-    rotations stays below it, on random signals of unit variance with all degrees alike (harder than most data, whose power falls with
-    the degree), or on your own by `calibrate`. `print` says the oversampling and the error measured; both are kept in the
-    `state_dict`.
+    rotations stays below it on a sample of signals. By default these are coefficients drawn from the standard normal
+    distribution, harder than most data (large, and with as much power in a high degree's coefficient as in a low one's);
+    your own signals, `sample=` or `calibrate`, often allow a coarser grid. `print` says the oversampling and the error
+    measured; both are kept in the `state_dict`.
 
     Args:
         function: acts on each number alone, for example `torch.relu` or `nn.SiLU()`.
         bandwidth: band limit L of input and output.
         oversampling: grid band limit over L, at least 1; 1.5 by default.
         tolerance: the largest relative equivariance error that is wanted; in the place of `oversampling`.
+        sample: signals to calibrate on, `(..., L*L)`.
         randomised: while training, give the grid another random orientation for each signal, which turns what is left of the
             error into noise of mean zero: averaged over orientations, the layer is exactly equivariant. Costs two rotations.
 
@@ -49,8 +51,8 @@ class Activation(nn.Module):
         `(..., L*L)` to `(..., L*L)`, real.
 
     Raises:
-        ValueError: where the function cannot be called or changes shapes, the oversampling is below 1, the tolerance is not reached
-            by any oversampling of the ladder (up to 16), or an input does not have the band limit.
+        ValueError: where the function cannot be called or changes shapes, the oversampling is below 1, the tolerance is
+            not reached by any oversampling of the ladder (up to 16), or an input does not have the band limit.
 
     >>> import torch, equisphere as es
     >>> square = es.nn.Activation(torch.square, bandwidth=8)  # exact: 1.5 is enough for degree 2
@@ -69,6 +71,7 @@ class Activation(nn.Module):
         bandwidth: int,
         oversampling: float | None = None,
         tolerance: float | None = None,
+        sample: Float[Tensor, "*batch coefficients"] | None = None,
         randomised: bool = False,
     ) -> None:
         super().__init__()
@@ -95,9 +98,10 @@ class Activation(nn.Module):
         self._set_oversampling(self.oversampling)
         if tolerance is not None:
             self.register_buffer("certified", torch.zeros(2, dtype=torch.float64))
-            generator = torch.Generator().manual_seed(0)
-            sample = torch.randn(4, self.bandwidth**2, generator=generator, dtype=torch.float64)
-            self.calibrate(sample * (4 * pi) ** 0.5 / self.bandwidth)  # mean square 1 on the sphere
+            if sample is None:
+                generator = torch.Generator().manual_seed(0)
+                sample = torch.randn(4, self.bandwidth**2, generator=generator, dtype=torch.float64)
+            self.calibrate(sample)
 
     def _set_oversampling(self, oversampling: float) -> None:
         self.oversampling = oversampling
@@ -109,8 +113,8 @@ class Activation(nn.Module):
     def calibrate(self, c: Float[Tensor, "*batch coefficients"], rotations: int = 8, seed: int = 0) -> float:
         """Choose the least oversampling that keeps the tolerance on these signals, and say which.
 
-        The error is ||T(R.f) - R.T(f)|| / ||R.T(f)|| over all signals, the largest over random rotations. Kept is four fifths of the
-        tolerance, so that other signals of the same kind stay below the whole.
+        The error is ||T(R.f) - R.T(f)|| / ||R.T(f)|| over all signals, the largest over random rotations. Kept is four
+        fifths of the tolerance, so that other signals of the same kind stay below the whole.
 
         Args:
             c: signals such as will reach the layer, `(..., L*L)`.
@@ -140,8 +144,8 @@ class Activation(nn.Module):
         self._set_oversampling(before)
         raise ValueError(
             f"{self._name()} does not reach the tolerance {self.tolerance:g} at band limit {self.bandwidth}: at oversampling "
-            f"{LADDER[-1]:g} its error is still {found:.2g}. Take a larger tolerance, a smoother function (GELU, SiLU, tanh), smaller "
-            "signals, or a PolynomialActivation, which is exact."
+            f"{LADDER[-1]:g} its error is still {found:.2g}. Take a larger tolerance, calibrate on signals such as will reach "
+            "the layer (sample=...), or take a smoother function (GELU, SiLU, tanh) or a PolynomialActivation, which is exact."
         )
 
     def _error(self, c: Tensor, R: Tensor) -> float:

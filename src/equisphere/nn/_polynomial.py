@@ -26,12 +26,14 @@ class Polynomial(nn.Module):
         super().__init__()
         values = [float(a) for a in coefficients]
         if len(values) < 2 or not all(map(isfinite, values)):
-            raise ValueError(f"a polynomial needs two finite coefficients (a_0, a_1) or more, got {list(coefficients)}.")
+            raise ValueError(
+                f"a polynomial needs two finite coefficients (a_0, a_1) or more, got {list(coefficients)}."
+            )
         self.coefficients = nn.Parameter(torch.tensor(values))
 
     @property
     def degree(self) -> int:
-        """p."""
+        """P."""
         return len(self.coefficients) - 1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,7 +52,8 @@ class Polynomial(nn.Module):
 class PolynomialActivation(Activation):
     r"""A learned polynomial as nonlinearity: equivariant to rounding, on any signal, before and after training.
 
-    Proof: let f have degrees below L. f^p has degrees up to p(L-1), and its coefficient of degree l < L is the integral of f^p Y_lm,
+    Proof: let f have degrees below L. f^p has degrees up to p(L-1), and its coefficient of degree l < L is the integral of
+        f^p Y_lm,
     of degree at most (p+1)(L-1). The grid's quadrature is exact to that degree, so that what is computed is the projection of
     sigma(f) itself; sigma and the projection commute with rotations. Nothing of it depends on the a_k (docs/math.md, 7).
 
