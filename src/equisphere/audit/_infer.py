@@ -83,6 +83,7 @@ class Guess:
             if hasattr(grid, "shape") and hasattr(grid, "points") and grid not in grids:
                 grids.append(grid)
         self.grids = grids
+        self.triangles: set[tuple[int, ...]] = set()
         self.sizes: set[int] = {signals.shape[source.dim]} if isinstance(source, Coefficients) else set()
 
     def overridden(self, place: Place, x: Tensor) -> tuple[bool, Representation | None]:
@@ -112,8 +113,11 @@ class Guess:
         if x.ndim < 2:
             return [Invariant()], True
         found: list[Representation] = []
-        if x.is_complex():
-            found += [r for r in (Triangle().at(x),) if r is not None]
+        triangle = Triangle().at(x)
+        if triangle is not None:
+            if tuple(x.shape[-2:]) in self.triangles:
+                return [triangle], True
+            found.append(triangle)
         kind = self.source if isinstance(self.source, Coefficients) else Coefficients()
         flat = kind.at(x)
         least = max(2, self.ndim - isinstance(self.source, Samples))  # a grid has one dimension more than coefficients
@@ -141,3 +145,5 @@ class Guess:
         """Remember the size of coefficients that have shown themselves to be such."""
         if isinstance(representation, Coefficients):
             self.sizes.add(x.shape[representation.dim])
+        if isinstance(representation, Triangle):
+            self.triangles.add(tuple(x.shape[-2:]))

@@ -237,19 +237,14 @@ class Work:
         whole = self.reaching[self.out].errors()
         rounding = max([tolerance_of(s.like.dtype) for s in self.reference.slots.values()])
         tolerance = rounding * max(1.0, conditions.get(("", -1), 1.0))
+        inexact = {row.verdict for row in rows} - {"exact"}
         if whole.worst <= tolerance:
             verdict = "exact"
-        elif len(whole.about_z) and float(whole.about_z.max()) <= tolerance:
-            verdict = "about z alone"
+        elif inexact <= {"aliasing", "approximate"}:
+            verdict = "approximate" if "approximate" in inexact else "aliasing"
         else:
-            inexact = {row.verdict for row in rows} - {"exact"}
-            verdict = (
-                "aliasing"
-                if inexact == {"aliasing"}
-                else "approximate"
-                if inexact <= {"aliasing", "approximate"}
-                else "not equivariant"
-            )
+            z_alone = len(whole.about_z) and float(whole.about_z.max()) <= tolerance
+            verdict = "about z alone" if z_alone else "not equivariant"
         total = LayerAudit(
             "",
             type(self.tracer.model).__name__,

@@ -145,7 +145,7 @@ def _grid(name: str, signals: Tensor) -> Any:
     known = ("DriscollHealy", "ClenshawCurtis", "GaussLegendre")
     if name not in known or signals.ndim < 3:
         raise ValueError(
-            f"--grid must be one of {', '.join(known)} (for signals (..., nlat, nlon)) or coefficients, got {name!r} for signals "
-            f"of shape {tuple(signals.shape)}."
+            f"--grid must be one of {', '.join(known)} (for signals (..., nlat, nlon)) or coefficients, got {name!r} for "
+            f"signals of shape {tuple(signals.shape)}."
         )
     return getattr(grids, name)(nlat=signals.shape[-2], nlon=signals.shape[-1])

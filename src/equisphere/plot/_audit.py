@@ -33,7 +33,7 @@ def audit_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": (layer["name"] or "(the model)") + calls,
-                "kind": layer["kind"],
+                "kind": layer["kind"] + (f" (with {', '.join(layer['includes'])})" if layer["includes"] else ""),
                 "median": layer["own"]["median"],
                 "worst": layer["own"]["worst"],
                 "about_z": layer["own"]["about_z"],
