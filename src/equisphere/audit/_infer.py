@@ -120,8 +120,10 @@ class Guess:
             found.append(triangle)
         kind = self.source if isinstance(self.source, Coefficients) else Coefficients()
         flat = kind.at(x)
-        least = max(2, self.ndim - isinstance(self.source, Samples))  # a grid has one dimension more than coefficients
-        if isinstance(flat, Coefficients) and x.shape[flat.dim] in self.sizes and x.ndim >= least:
+        # a tensor of coefficients has one dimension where one of samples has those of its grid
+        nodes = len(self.source.grid.shape) if isinstance(self.source, Samples) else 1
+        least = max(2, self.ndim - nodes + 1)
+        if isinstance(flat, Coefficients) and x.shape[flat.dim] in self.sizes and x.ndim == least:
             return [flat], True
         if not isinstance(self.source, Samples | Coefficients):
             here = self.source.at(x) if x.ndim == self.ndim else None
@@ -131,9 +133,8 @@ class Guess:
             dim = self.source.dim if isinstance(self.source, Samples) else None
             samples = Samples(grid, dim).at(x)
             if isinstance(samples, Samples):
-                whole = samples.grid == grid
                 near = samples.grid.shape[0] <= 4 * grid.shape[0]
-                if x.ndim > len(grid.shape) + (0 if whole else 1) and near and not x.is_complex():
+                if x.ndim == least - 1 + len(grid.shape) and near and not x.is_complex():
                     return [samples], True
                 found.append(samples)
         if flat is not None and x.ndim >= least:

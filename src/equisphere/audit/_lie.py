@@ -1,5 +1,6 @@
 """Equivariance error of an infinitesimal rotation."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -75,10 +76,10 @@ def lie_errors(
         out = model(x, *extra[0], **extra[1])
         return gives.contents(out if isinstance(out, Tensor) else next(t for t in _tensors(out)))
 
+    changes = []
     try:
         with torch.no_grad():
             straight = answer(rotated(None))
-        changes = []
         for axis in range(3):
             spin = torch.zeros(3, 3, dtype=torch.float64)
             spin[(axis + 2) % 3, (axis + 1) % 3], spin[(axis + 1) % 3, (axis + 2) % 3] = 1.0, -1.0
@@ -86,7 +87,9 @@ def lie_errors(
             def difference(R: Tensor) -> Tensor:
                 return answer(rotated(R)) - gives.turn(straight, R)
 
-            change: Tensor = torch.func.jvp(difference, (one,), (spin,))[1]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # torch's to itself, when it first differentiates so
+                change: Tensor = torch.func.jvp(difference, (one,), (spin,))[1]
             changes.append(norm(change.detach()) / norm(straight))
     except (RuntimeError, NotImplementedError, ValueError) as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from equisphere import _checks
 from equisphere.audit._infer import Guess
 from equisphere.audit._representations import Invariant, Representation, Reshaped
 from equisphere.audit._trace import Place, Tracer
@@ -184,9 +185,11 @@ def _power(c: Tensor) -> Tensor:
 
 def _explained(place: Place, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     try:
-        return function(x)
+        found = function(x)
+        _checks.finite(found, "tensors between the parts of a model")
     except ValueError as error:
         what = "given to" if place.side == "in" else "made by"
         raise ValueError(
             f"the tensor {what} {place.name or 'the model'!r} of shape {tuple(x.shape)}: {error}"
         ) from error
+    return found

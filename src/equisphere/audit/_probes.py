@@ -13,6 +13,7 @@ from equisphere.audit._rows import Errors, tolerance_of
 from equisphere.audit._sphere import Samples
 from equisphere.audit._trace import Place, Tracer
 from equisphere.groups import random_rotations
+from equisphere.transforms import SHT
 
 #: by how much an error has to fall, on signals of half the band limit, to be put down to resolution
 FALLS_NONLINEAR, FALLS = 2.0, 4.0
@@ -23,7 +24,7 @@ def judge(errors: Errors, tolerance: float, owner: Owner, probes: "Probes") -> t
     if errors.worst <= tolerance:
         return "exact", None
     smooth = probes.smooth(owner)
-    if probes.pointwise(owner):
+    if probes.pointwise(owner) or probes.composed(owner):
         return "aliasing", smooth
     if (
         smooth is not None
@@ -115,6 +116,24 @@ class Probes:
     def pointwise(self, owner: Owner) -> bool:
         """Whether every node is treated alike and apart from the others: such a map follows rotations of functions."""
         return self._mixtures().get(owner, (False, False))[0]
+
+    def composed(self, owner: Owner) -> bool:
+        """Whether a layer is synthesis, a pointwise function and analysis, as its attributes function and grid say."""
+        module = self.tracer.modules[owner[0]]
+        function, grid = getattr(module, "function", None), getattr(module, "grid", None)
+        slots = [self.reference.slot(Place(*owner, side, 0)) for side in ("in", "out")]
+        if not callable(function) or grid is None or any(s is None or s.contents is None for s in slots):
+            return False
+        before, after = (slot.contents for slot in slots if slot is not None)
+        try:
+            x = torch.randn(64, generator=self.generator, dtype=torch.float64).to(before)
+            L = slots[1].representation.bandwidth(after)  # type: ignore[union-attr,arg-type]
+            with torch.no_grad():
+                expected = SHT(grid, L)(function(SHT(grid).inverse(before)))  # type: ignore[arg-type]
+                alike = torch.equal(function(x).flip(0), function(x.flip(0)))
+        except (ValueError, RuntimeError, TypeError):
+            return False
+        return alike and _near(after, expected, tolerance_of(slots[1].like.dtype))  # type: ignore[arg-type,union-attr]
 
     def affine(self, owner: Owner) -> bool:
         """Whether the mean of two inputs goes to the mean of their outputs."""
