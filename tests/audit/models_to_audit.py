@@ -103,7 +103,13 @@ def coefficient_network(fault=None, dtype=torch.float32):
     model = nn.Sequential(
         es.nn.ZonalConv(2, 3, 8), es.nn.SpectralBatchNorm(3), fault or nn.Identity(), es.nn.Activation(torch.square, 8)
     )
-    return model.append(es.nn.SpectralPool(5)).append(es.nn.PowerSpectrum()).append(nn.Flatten()).append(nn.Linear(15, 4)).to(dtype)
+    return (
+        model.append(es.nn.SpectralPool(5))
+        .append(es.nn.PowerSpectrum())
+        .append(nn.Flatten())
+        .append(nn.Linear(15, 4))
+        .to(dtype)
+    )
 
 
 def smooth(*shape, dtype=torch.float32):

@@ -54,7 +54,9 @@ def test_a_fault_on_coefficients_is_found_where_it_sits(fault, verdict, dtype):
 )
 @pytest.mark.parametrize("residual", [True, False])
 def test_a_fault_on_samples_is_found_where_it_sits(fault, verdict, residual, dtype):
-    report = audit.audit(Sampled(fault(), residual).to(dtype), maps(4, 1, dtype=dtype), grid=GRID, rotations=2, lie=False)
+    report = audit.audit(
+        Sampled(fault(), residual).to(dtype), maps(4, 1, dtype=dtype), grid=GRID, rotations=2, lie=False
+    )
     assert report.worst in ("middle", "middle.there")  # a module in which the wrong grid is one of two
     assert report.accused == [report.worst], str(report)
     assert report[report.worst].verdict == verdict
@@ -216,11 +218,16 @@ def test_representations_can_be_given():
     model = nn.Sequential(es.nn.ZonalConv(1, 3, 8), Rows(), nn.Linear(3, 3, bias=False))
     rows = audit.Coefficients(dim=1)
     report = audit.audit(
-        model, smooth(2, 1, 64), rotations=2, representations={"1": (audit.Coefficients(), rows), "2": rows, "": (None, rows)}
+        model,
+        smooth(2, 1, 64),
+        rotations=2,
+        representations={"1": (audit.Coefficients(), rows), "2": rows, "": (None, rows)},
     )
     assert report.equivariant, str(report)
     assert [row.name for row in report.layers] == ["0", "1", "2"]
-    left_out = audit.audit(Sampled(nn.Identity()), maps(2, 1), grid=GRID, rotations=2, representations={"first.*": None})
+    left_out = audit.audit(
+        Sampled(nn.Identity()), maps(2, 1), grid=GRID, rotations=2, representations={"first.*": None}
+    )
     assert "first.conv" not in [row.name for row in left_out.layers]
 
 

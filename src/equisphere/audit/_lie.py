@@ -88,7 +88,9 @@ def lie_errors(
                 return answer(rotated(R)) - gives.turn(straight, R)
 
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # torch's to itself, when it first differentiates so
+                warnings.simplefilter(
+                    "ignore", DeprecationWarning
+                )  # torch's to itself, when it first differentiates so
                 change: Tensor = torch.func.jvp(difference, (one,), (spin,))[1]
             changes.append(norm(change.detach()) / norm(straight))
     except (RuntimeError, NotImplementedError, ValueError) as error:
