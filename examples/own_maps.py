@@ -44,13 +44,8 @@ with torch.no_grad():
 report = [f"accuracy upright {upright:.2f}, rotated {rotated:.2f}"]
 
 # 5. How equivariant is it? Layer by layer, and the answer as a whole.
-R = es.random_rotations(4)
-for error in es.audit.layer_errors(model, c[:16], R):
-    report.append(
-        f"{error.name:22} {error.kind:18} adds {error.own.median():.1e}, reaching {error.reaching.median():.1e}"
-    )
-answer = es.audit.rotation_error(model, c[:16], R, invariant=True)
-report.append(f"the logits change by {answer.median():.1e} of their size under rotations")
+audit = es.audit.audit(model, c[:16], rotations=4)
+report.append(str(audit))
 
 # 6. Save, and load again.
 with tempfile.TemporaryDirectory() as folder:

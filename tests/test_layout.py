@@ -18,7 +18,7 @@ BELOW = {
     "harmonics": set(),
     "transforms": {"groups", "grids", "harmonics"},
     "nn": {"transforms", "groups", "grids", "harmonics"},
-    "audit": {"transforms", "groups", "grids", "harmonics"},
+    "audit": {"transforms", "groups", "grids", "harmonics", "plot"},  # plot: the page of a report, when it is asked for
     "align": {"transforms", "groups", "grids", "harmonics"},
     "plot": {"transforms", "groups", "grids", "harmonics"},
     "interop": {"transforms", "groups", "grids", "harmonics"},
@@ -34,6 +34,7 @@ OPTIONAL = {
     "ducc0": "transforms/_ducc.py",
     "finufft": "transforms/_nufft.py",
     "safetensors": "models/_checkpoint.py",
+    "rich": "audit/_report.py",
 }
 
 

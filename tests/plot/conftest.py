@@ -21,7 +21,9 @@ def _curve(best: float, epochs: int = 6) -> dict[str, list[float]]:
 
 
 def _layer(name: str, kind: str, median: float, reaching: float) -> dict[str, Any]:
-    return {"name": name, "kind": kind, "median": median, "worst": 2 * median, "reaching": reaching}
+    verdict = "aliasing" if median > 1e-4 else "exact"
+    errors = {"median": median, "worst": 2 * median, "about_z": median / 2, "reaching": reaching}
+    return {"name": name, "kind": kind, "verdict": verdict, **errors}
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def results() -> dict[str, Any]:
             _layer("blocks.0.3", "Activation", 3e-3, 3e-3),
             _layer("logits", "whole network", 2.4e-3, 2.4e-3),
         ],
+        "planar_layers": [_layer("blocks.0.0", "Conv2d", 0.7, 0.7) | {"verdict": "not equivariant"}],
         "oversampling": {
             "factors": [1.0, 1.5, 2.0],
             "functions": {"relu": [2e-2, 6e-3, 3e-3], "square": [4e-2, 3e-7, 0.0]},

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from equisphere import plot
 from equisphere.data import image_coefficients
 from equisphere.harmonics import real_harmonics
-from equisphere.plot._errors import ROLES
-from equisphere.plot._style import NETWORKS, spread
+from equisphere.plot._style import BLUE, INK, NETWORKS, ORANGE, spread
 from equisphere.plot._visible import FROM_BELOW, facing
 
 VIEWS = [(pi / 3, 0.4), (0.0, 0.0), FROM_BELOW, (2.5, -2.0)]
@@ -155,13 +154,13 @@ def test_learning_curves_of_unequal_length(results: dict[str, Any]) -> None:
     assert plot.learning_curves(zero).axes[0].get_yscale() == "linear"
 
 
-def test_layer_errors_show_zeros_and_colour_by_role(results: dict[str, Any]) -> None:
+def test_layer_errors_show_zeros_and_colour_by_verdict(results: dict[str, Any]) -> None:
     layers = [*results["layers"], results["layers"][1] | {"name": "odd", "median": float("nan")}]
     ax = plot.layer_errors(layers).axes[0]
     assert ax.get_xscale() == "log"
     assert [t.get_text() for t in ax.get_yticklabels()][:2] == ["blocks.0.0  SpectralPool", "blocks.0.1  ZonalConv"]
     dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert [dot.get_color() for dot in dots[:4]] == [ROLES[r] for r in ("exact", "exact", "nonlinearity", "whole")]
+    assert [dot.get_color() for dot in dots[:4]] == [BLUE, BLUE, ORANGE, INK]
     low, high = ax.get_xlim()
     assert low < dots[0].get_xdata()[0] < 1e-7  # a zero is drawn, at the edge
     assert dots[2].get_xdata()[0] == 3e-3 < high

@@ -84,13 +84,12 @@ def test_angle_words_follow_the_numbers(results: dict[str, Any]) -> None:
 
 def test_layer_words_follow_the_numbers(results: dict[str, Any]) -> None:
     words = _words.layer_words(results["layers"])
-    assert "The 2 layers that are exact by construction add at most 4.2·10⁻⁷: rounding." in words
+    assert "2 of the 3 layers are exact: they add at most 4.2·10⁻⁷, rounding." in words
     assert "Most comes from blocks.0.3 (Activation)" in words
     assert "2.4·10⁻³ has gathered" in words
-    results["layers"][1] |= {"worst": 1e-2, "median": 9e-3}
+    results["layers"][1] |= {"worst": 1e-2, "median": 9e-3, "verdict": "about z alone"}
     words = _words.layer_words(results["layers"])
-    assert "blocks.0.1 (ZonalConv) adds 1.0·10⁻²" in words
-    assert "breaks the symmetry" in words
+    assert "Here something breaks the symmetry: blocks.0.1." in words
     assert "Most comes from blocks.0.1" in words
 
 

@@ -7,6 +7,7 @@ import typer
 
 from equisphere import __version__
 from equisphere.cli._align import align
+from equisphere.cli._audit import audit
 from equisphere.cli._common import answer
 from equisphere.cli._demo import demo
 from equisphere.cli._predict import info, predict
@@ -23,7 +24,7 @@ app = typer.Typer(
     help="Rotation-equivariant deep learning on the sphere. Begin with `equisphere demo`. "
     "Exit codes: 0 well, 1 an error that is explained, 2 a call that cannot be understood, 130 interrupted.",
 )
-for command in (demo, train, evaluate, predict, align, info):
+for command in (demo, train, evaluate, predict, audit, align, info):
     app.command()(command)
 
 

@@ -3,6 +3,7 @@
 from equisphere.nn._activation import Activation
 from equisphere.nn._directional import DirectionalActivation
 from equisphere.nn._group_conv import GroupConv
+from equisphere.nn._polynomial import Polynomial, PolynomialActivation
 from equisphere.nn._sampled import SphericalConv
 from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool
 from equisphere.nn._triple import TripleProduct
@@ -13,6 +14,8 @@ __all__ = [
     "DirectionalActivation",
     "GlobalPool",
     "GroupConv",
+    "Polynomial",
+    "PolynomialActivation",
     "PowerSpectrum",
     "SpectralBatchNorm",
     "SpectralPool",

@@ -12,6 +12,7 @@ except ImportError as error:
     ) from error
 
 from equisphere.plot._accuracy import accuracy_bars, accuracy_by_angle, learning_curves
+from equisphere.plot._audit import audit_rows, error_spectra, rotation_errors, write_audit
 from equisphere.plot._digits import digits
 from equisphere.plot._errors import layer_errors, oversampling_errors, times
 from equisphere.plot._globe import globe, globes
@@ -20,12 +21,16 @@ from equisphere.plot._report import write_report
 __all__ = [
     "accuracy_bars",
     "accuracy_by_angle",
+    "audit_rows",
     "digits",
+    "error_spectra",
     "globe",
     "globes",
     "layer_errors",
     "learning_curves",
     "oversampling_errors",
+    "rotation_errors",
     "times",
+    "write_audit",
     "write_report",
 ]

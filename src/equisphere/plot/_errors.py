@@ -30,19 +30,14 @@ from equisphere.plot._style import (
 ROUNDING = 1e-6
 #: Errors below are drawn here: a logarithm has no place for 0.
 FLOOR = 1e-8
-#: Colour of a layer by its role.
-ROLES = {"exact": BLUE, "nonlinearity": VERMILION, "whole": INK}
-
-
-def role_of(kind: str) -> str:
-    """What to expect of a layer: nonlinearities meet a grid, where errors arise; other layers are exact by construction.
-
-    >>> role_of("Activation"), role_of("ZonalConv"), role_of("whole network")
-    ('nonlinearity', 'exact', 'whole')
-    """
-    if kind == "whole network":
-        return "whole"
-    return "nonlinearity" if "activation" in kind.lower() else "exact"
+#: Colour of a part of a model by the verdict of an audit.
+VERDICTS = {
+    "exact": BLUE,
+    "aliasing": ORANGE,
+    "approximate": GREEN,
+    "about z alone": PURPLE,
+    "not equivariant": VERMILION,
+}
 
 
 @style()
@@ -50,31 +45,33 @@ def layer_errors(layers: Sequence[Mapping[str, Any]]) -> Figure:
     """Relative equivariance error that each layer adds, first layer on top: median, worst, and what has gathered at its output.
 
     Args:
-        layers: for each "name" and "kind" (name of its class, or "whole network"), and the relative errors "median",
-            "worst" and "reaching".
+        layers: for each "name" and "kind" (name of its class, or "whole network"), the relative errors "median", "worst",
+            "about_z" (that about the z axis alone) and "reaching", and the "verdict" of an audit, which gives the colour.
 
-    >>> layer = {"name": "conv", "kind": "ZonalConv", "median": 2e-7, "worst": 4e-7, "reaching": 3e-7}
+    >>> layer = {"name": "conv", "kind": "ZonalConv", "median": 2e-7, "worst": 4e-7, "about_z": 2e-7}
+    >>> layer |= {"reaching": 3e-7, "verdict": "exact"}
     >>> [label.get_text() for label in layer_errors([layer]).axes[0].get_yticklabels()]
     ['conv  ZonalConv']
     """
-    figure = empty(WIDTH, 1.5 + 0.25 * len(layers))
+    verdicts = [verdict for verdict in VERDICTS if verdict in {layer["verdict"] for layer in layers}]
+    figure = empty(WIDTH, 1.3 + 0.25 * len(layers) + 0.1 * (len(verdicts) + 3))
     ax = plain(figure.add_subplot(), grid="x")
     for y, layer in enumerate(layers):
-        color = ROLES[role_of(layer["kind"])]
+        color = INK if layer["kind"] == "whole network" else VERDICTS[layer["verdict"]]
         median, worst, reaching = (_drawn(layer[which]) for which in ("median", "worst", "reaching"))
         ax.plot([median, worst], [y, y], color=color, linewidth=1.6)
         ax.plot([worst], [y], "|", color=color, markersize=8, markeredgewidth=1.6)
         ax.plot([median], [y], "o", color=color)
         ax.plot([reaching], [y], "d", color=MUTED, markerfacecolor="none", markersize=5, markeredgewidth=1, zorder=1.5)
-    _log_axis(ax, "x", [layer[which] for layer in layers for which in ("median", "worst", "reaching")])
+        ax.plot([_drawn(layer["about_z"])], [y], "x", color=color, markersize=5, markeredgewidth=1.2, zorder=1.6)
+    _log_axis(ax, "x", [layer[which] for layer in layers for which in ("median", "worst", "reaching", "about_z")])
     mark(ax, ROUNDING, "float32 rounding", vertical=True)
     ax.set_yticks(range(len(layers)), [f"{layer['name']}  {layer['kind']}" for layer in layers])
     ax.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
     ax.set(ylim=(len(layers) - 0.4, -0.6), xlabel="relative equivariance error")
-    marks = [
-        Line2D([], [], color=BLUE, marker="o", label="added, exact by construction"),
-        Line2D([], [], color=VERMILION, marker="o", label="added, nonlinearity on a grid"),
+    marks = [Line2D([], [], color=VERDICTS[verdict], marker="o", label=f"added: {verdict}") for verdict in verdicts] + [
         Line2D([], [], color=INK, marker="|", markersize=8, markeredgewidth=1.6, label="dot: median, bar: worst"),
+        Line2D([], [], color=INK, marker="x", linewidth=0, label="about the z axis alone"),
         Line2D([], [], color=MUTED, marker="d", markerfacecolor="none", linewidth=0, label="gathered at its output"),
     ]
     figure.legend(handles=marks, loc="outside upper left", ncols=2, fontsize=9, handlelength=1.6)
@@ -96,7 +93,7 @@ def oversampling_errors(oversampling: Mapping[str, Any]) -> Figure:
     figure = empty(WIDTH, 3.7)
     ax = plain(figure.add_subplot())
     errors = {**oversampling["functions"], "whole network": oversampling["network"]}
-    colors = dict(zip(oversampling["functions"], 2 * (ORANGE, GREEN, SKY, PURPLE), strict=False))
+    colors = dict(zip(oversampling["functions"], 2 * (ORANGE, GREEN, SKY, PURPLE, VERMILION, MUTED), strict=False))
     ends = []
     for (name, values), marker in zip(errors.items(), 2 * "s^vDPX", strict=False):
         drawn = [_drawn(v) for v in values]

@@ -1,21 +1,17 @@
 """The results of a demonstration as pictures and one page of HTML."""
 
-from base64 import b64encode
 from collections.abc import Mapping
-from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
 from equisphere._files import replacing
 from equisphere.plot import _words
 from equisphere.plot._accuracy import accuracy_bars, accuracy_by_angle, learning_curves
 from equisphere.plot._digits import digits, read_aloud
-from equisphere.plot._errors import layer_errors, oversampling_errors, role_of, times
-from equisphere.plot._style import style
+from equisphere.plot._errors import layer_errors, oversampling_errors, times
+from equisphere.plot._page import page, png
 
 
 def write_report(results: Mapping[str, Any], signals: Mapping[str, Any], folder: Path) -> Path:
@@ -26,8 +22,8 @@ def write_report(results: Mapping[str, Any], signals: Mapping[str, Any], folder:
 
     Args:
         results: plain numbers and words: "title", "seed", "machine", "versions", "date", "data" (name; numbers of digits
-            in "train", "validation" and "test"), "parameters", "accuracy", "angles", "curves", "layers", "oversampling"
-            (the last five as the figures take them) and "seconds" (what -> how long, in order).
+            in "train", "validation" and "test"), "parameters", "accuracy", "angles", "curves", "layers", "planar_layers",
+            "oversampling" (the last six as the figures take them) and "seconds" (what -> how long, in order).
         signals: "coefficients" and "rotated" `(n, L*L)`, "labels" and "predictions", as `digits` takes them.
         folder: where to; made if it is not there.
 
@@ -39,13 +35,13 @@ def write_report(results: Mapping[str, Any], signals: Mapping[str, Any], folder:
         ValueError: where the signals are not coefficients, or not as many as labels and predictions.
         OSError: where the folder cannot be written.
     """
-    pictures = {name: _png(figure) for name, figure in _figures(results, signals).items()}
-    page = _page(results, signals, pictures).encode()
-    for name, png in pictures.items():
+    pictures = {name: png(figure) for name, figure in _figures(results, signals).items()}
+    text = _page(results, signals, pictures).encode()
+    for name, picture in pictures.items():
         with replacing(folder / "figures" / f"{name}.png") as part:
-            part.write_bytes(png)
+            part.write_bytes(picture)
     with replacing(folder / "report.html") as part:
-        part.write_bytes(page)
+        part.write_bytes(text)
     return folder / "report.html"
 
 
@@ -64,22 +60,14 @@ def _figures(results: Mapping[str, Any], signals: Mapping[str, Any]) -> dict[str
 
 
 def _page(results: Mapping[str, Any], signals: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(
-        percent=_words.percent,
-        whole=_words.whole,
-        small=_words.small,
-        duration=_words.duration,
-        role=role_of,
-    )
-    template = environment.from_string(files("equisphere.plot").joinpath("report.html.j2").read_text(encoding="utf-8"))
     right = {
         name: sum(int(a) == int(b) for a, b in zip(said, signals["labels"], strict=True))
         for name, said in signals["predictions"].items()
     }
-    return template.render(
+    return page(
+        "report.html.j2",
+        pictures,
         r=results,
-        image={name: "data:image/png;base64," + b64encode(png).decode() for name, png in pictures.items()},
         headline=_words.headline(results),
         shown=len(signals["labels"]),
         right=right,
@@ -92,10 +80,3 @@ def _page(results: Mapping[str, Any], signals: Mapping[str, Any], pictures: Mapp
             "oversampling": _words.oversampling_words(results["oversampling"]),
         },
     )
-
-
-@style()
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import floor, isfinite, log10, sqrt
 from typing import Any
 
-from equisphere.plot._errors import FLOOR, ROUNDING, role_of
+from equisphere.plot._errors import FLOOR, ROUNDING
 
 SPACE = "\u00a0"  # between a number and its unit
 #: Relative error up to which rounding may be the explanation, summed over a whole layer in float32.
@@ -143,27 +143,23 @@ def curve_words(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 
 def layer_words(layers: Sequence[Mapping[str, Any]]) -> str:
-    """Which layers are exact to rounding, which are not, and which adds most."""
+    """Which layers are exact to rounding, which are not and why, and which adds most."""
     layers = [layer for layer in layers if all(_known(layer[which]) for which in ("median", "worst", "reaching"))]
-    exact = [layer for layer in layers if role_of(layer["kind"]) == "exact"]
-    others = [layer for layer in layers if role_of(layer["kind"]) == "nonlinearity"]
+    parts = [layer for layer in layers if layer["kind"] != "whole network"]
+    exact = [layer for layer in parts if layer["verdict"] == "exact"]
+    others = [layer for layer in parts if layer["verdict"] != "exact"]
+    accused = [layer["name"] for layer in others if layer["verdict"] in ("about z alone", "not equivariant")]
     words = []
     if exact:
-        most = max(exact, key=lambda layer: layer["worst"])
-        if most["worst"] <= ROUNDED:
-            words.append(
-                f"The {len(exact)} layers that are exact by construction add at most {small(most['worst'])}: rounding."
-            )
-        else:
-            words.append(
-                f"Of the {len(exact)} layers that should be exact by construction, {most['name']} ({most['kind']}) "
-                f"adds {small(most['worst'])}, more than rounding explains: here something breaks the symmetry."
-            )
+        most = max(layer["worst"] for layer in exact)
+        words.append(f"{len(exact)} of the {len(parts)} layers are exact: they add at most {small(most)}, rounding.")
     if others:
         low, high = min(o["median"] for o in others), max(o["median"] for o in others)
-        words.append(f"The nonlinearities add between {small(low)} and {small(high)} (medians).")
-        most = max(exact + others, key=lambda layer: layer["median"])
-        words.append(f"Most comes from {most['name']} ({most['kind']}).")
+        words.append(f"The others add between {small(low)} and {small(high)} (medians).")
+        most_of_all = max(others, key=lambda layer: layer["median"])
+        words.append(f"Most comes from {most_of_all['name']} ({most_of_all['kind']}).")
+    if accused:
+        words.append(f"Here something breaks the symmetry: {', '.join(accused)}.")
     if layers:
         words.append(f"At the end of the network, {small(layers[-1]['reaching'])} has gathered.")
     if any(layer["median"] <= FLOOR for layer in layers):

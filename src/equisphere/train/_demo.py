@@ -26,7 +26,9 @@ OVERSAMPLINGS = (1.0, 1.5, 2.0, 3.0, 4.0)
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "gelu": torch.nn.functional.gelu,
+    "silu": torch.nn.functional.silu,
     "tanh": torch.tanh,
+    "softplus": torch.nn.functional.softplus,
     "square": torch.square,
 }
 
@@ -76,8 +78,8 @@ def run_demo(
     say("measuring the equivariance of every layer")
     with _timed(seconds, "equivariance of layers"):
         sample = signals(digits.test, recipe, "test", rotated=False)[Batch(torch.arange(32), 0)][0]
-        R = es.random_rotations(12, torch.Generator().manual_seed(seed))
-        layers = _layer_rows(upright["equivariant"], sample, R)
+        R = es.random_rotations(32, torch.Generator().manual_seed(seed))
+        found = {network: audit.audit(model, sample, rotations=R, seed=seed) for network, model in upright.items()}
     with _timed(seconds, "error against oversampling"):
         oversampling = _oversampling(upright["equivariant"], sample, R[:6])
     results = {
@@ -104,7 +106,8 @@ def run_demo(
             }
             for (network, protocol), run in runs.items()
         },
-        "layers": layers,
+        "layers": _layer_rows(found["equivariant"]),
+        "planar_layers": _layer_rows(found["planar"]),
         "oversampling": oversampling,
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }
@@ -130,22 +133,21 @@ def _accuracy_by_angle(networks: dict[str, ConfiguredModule], digits: Digits, re
     return out
 
 
-def _layer_rows(model: ConfiguredModule, c: Tensor, R: Tensor) -> list[dict[str, Any]]:
+def _layer_rows(report: audit.Report) -> list[dict[str, Any]]:
     """Layers that act on signals or make invariants of them, and the network's answer."""
-    errors = audit.layer_errors(model, c, R)
-    shown = [e for e in errors if e.name.startswith("blocks") or e.name in ("mean", "spectrum")]
-    rows = [_row(e.name, e.kind, e.own, e.reaching) for e in shown]
-    answer = audit.rotation_error(model, c, R, invariant=True)
-    return [*rows, _row("logits", "whole network", answer, answer)]
+    rows = [_row(row.title, row.kind, row.own, row) for row in report.layers if not row.name.startswith("head")]
+    return [*rows, _row("logits", "whole network", report.total.own, report.total)]
 
 
-def _row(name: str, kind: str, own: Tensor, reaching: Tensor) -> dict[str, Any]:
+def _row(name: str, kind: str, own: audit.Errors, row: audit.LayerAudit) -> dict[str, Any]:
     return {
         "name": name,
         "kind": kind,
-        "median": float(own.median()),
-        "worst": float(own.max()),
-        "reaching": float(reaching.median()),
+        "median": own.median,
+        "worst": own.worst,
+        "about_z": float(own.about_z.max()),
+        "reaching": row.reaching.median if row.reaching else None,
+        "verdict": row.verdict,
     }
 
 

@@ -1,0 +1,151 @@
+"""`equisphere audit`."""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import torch
+import typer
+from torch import Tensor, nn
+
+from equisphere.cli._common import answer, console, print_json, teaching
+from equisphere.cli._train import Data, Json
+
+if TYPE_CHECKING:
+    from equisphere.audit import Report
+
+
+@teaching
+def audit(
+    model: Annotated[str, typer.Argument(help="A checkpoint, or package.module:factory for anybody's model.")],
+    rotations: Annotated[int, typer.Option(help="How many to draw.")] = 32,
+    signals: Annotated[
+        Path | None, typer.Option(help="Signals to measure on: a .pt, .npy or .npz file. Default: see above.")
+    ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            help="Grid of the signals: DriscollHealy, ClenshawCurtis, GaussLegendre (sizes are read from the signals), or "
+            "coefficients."
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Number of signals.")] = 16,
+    training: Annotated[bool, typer.Option("--training", help="Measure in training mode.")] = False,
+    random: Annotated[bool, typer.Option("--random", help="Measure a checkpoint on random signals.")] = False,
+    data: Data = None,
+    seed: Annotated[int, typer.Option(help="Of rotations and random signals.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Write the report to this HTML file.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Exit with code 1 where the error of the output is larger.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how far a model, and each of its layers, is from commuting with rotations.
+
+    A checkpoint is measured on test digits of its recipe. A factory is called without arguments and returns a
+    torch.nn.Module, or (module, signals), or (module, signals, options), options being further arguments of
+    equisphere.audit.audit.
+
+    Example: equisphere audit mymodels.networks:small --signals maps.npy --grid ClenshawCurtis --output audit.html
+    """
+    from equisphere import audit as library
+
+    network, found, options = (
+        _from_factory(model)
+        if ":" in model and not Path(model).exists()
+        else _from_checkpoint(Path(model), random, batch, data, seed)
+    )
+    if signals is not None:
+        found = _read(signals)
+    if found is None:
+        raise ValueError(
+            f"{model} makes a model but no signals: give some by --signals FILE, or let the factory return (module, signals)."
+        )
+    if grid is not None:
+        options["grid"] = _grid(grid, found)
+    report = library.audit(network, found[:batch], rotations=rotations, training=training, seed=seed, **options)
+    _show(report, output, as_json)
+    if tolerance is not None and report.total.own.worst > tolerance:
+        console.print(
+            f"[bold red]error:[/] the output is off by {report.total.own.worst:.2g}, more than {tolerance:g}."
+        )
+        raise typer.Exit(1)
+
+
+def _show(report: "Report", output: Path | None, as_json: bool) -> None:
+    if output is not None:
+        report.save_html(output)
+    if as_json:
+        print_json(report.to_dict())
+        return
+    answer.print(report.table())
+    if output is not None:
+        answer.print(f"report: {output}")
+
+
+def _from_factory(name: str) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
+    module, _, factory = name.partition(":")
+    sys.path.insert(0, os.getcwd())
+    try:
+        make = importlib.import_module(module)
+        for part in factory.split("."):
+            make = getattr(make, part)
+    except AttributeError:
+        raise ValueError(f"the module {module} has no {factory!r}.") from None
+    finally:
+        sys.path.remove(os.getcwd())
+    made = make() if callable(make) and not isinstance(make, nn.Module) else make
+    network, found, options, *rest = (*made, None, None) if isinstance(made, tuple) else (made, None, None)
+    fits = isinstance(network, nn.Module) and isinstance(found, Tensor | None) and not any(rest)
+    if not fits:
+        raise ValueError(
+            f"{name} must return a torch.nn.Module, (module, signals) or (module, signals, options), got {type(made).__name__}."
+        )
+    return network, found, dict(options or {})
+
+
+def _from_checkpoint(
+    path: Path, random: bool, batch: int, data: str | None, seed: int
+) -> tuple[nn.Module, Tensor, dict[str, Any]]:
+    from equisphere import models
+
+    network, notes = models.load(path)
+    if random:
+        generator = torch.Generator().manual_seed(seed)
+        channels = network.config.get("in_channels", 1)
+        return network, torch.randn(batch, channels, network.bandwidth**2, generator=generator), {}
+    from equisphere.data import Batch, load_digits
+    from equisphere.train import recipe_of, signals
+
+    recipe = recipe_of(notes, f"{path} (give --random to measure on random signals)")
+    digits = load_digits(data or recipe.data, recipe.seed)
+    test = signals(digits.test, recipe, "test", rotated=False)
+    return network, test[Batch(torch.arange(min(batch, len(test))), 0)][0], {}
+
+
+def _read(path: Path) -> Tensor:
+    if path.suffix in (".npy", ".npz"):
+        import numpy as np
+
+        held = np.load(path)
+        return torch.from_numpy(held if path.suffix == ".npy" else held[held.files[0]])
+    found = torch.load(path, weights_only=True)
+    if not isinstance(found, Tensor):
+        raise ValueError(f"{path} must hold one tensor of signals, got {type(found).__name__}.")
+    return found
+
+
+def _grid(name: str, signals: Tensor) -> Any:
+    from equisphere import grids
+
+    if name == "coefficients":
+        return name
+    known = ("DriscollHealy", "ClenshawCurtis", "GaussLegendre")
+    if name not in known or signals.ndim < 3:
+        raise ValueError(
+            f"--grid must be one of {', '.join(known)} (for signals (..., nlat, nlon)) or coefficients, got {name!r} for "
+            f"signals of shape {tuple(signals.shape)}."
+        )
+    return getattr(grids, name)(nlat=signals.shape[-2], nlon=signals.shape[-1])

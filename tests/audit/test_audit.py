@@ -1,0 +1,259 @@
+"""An audit finds a fault in the layer where it sits, accuses nothing else, and leaves the model as it was."""
+
+import pytest
+import torch
+from models_to_audit import (
+    GRID,
+    BiasMap,
+    ByOrder,
+    PixelMean,
+    Sampled,
+    UpsideDown,
+    UShaped,
+    WrongGrid,
+    WrongPole,
+    coefficient_network,
+    maps,
+    smooth,
+)
+from torch import nn
+
+import equisphere as es
+from equisphere import audit
+
+BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+
+
+@BOTH
+@pytest.mark.parametrize(("fault", "verdict"), [(ByOrder, "about z alone"), (WrongPole, "not equivariant")])
+def test_a_fault_on_coefficients_is_found_where_it_sits(fault, verdict, dtype):
+    c = smooth(4, 2, 64, dtype=dtype)
+    sound = audit.audit(coefficient_network(dtype=dtype), c, rotations=4)
+    assert sound.equivariant
+    assert not sound.accused
+    report = audit.audit(coefficient_network(fault(), dtype), c, rotations=4)
+    assert report.worst == "2"
+    assert report.accused == ["2"]
+    assert report["2"].verdict == verdict
+    assert not report.equivariant
+    assert [row.verdict for row in report.layers if row.name != "2"] == ["exact"] * 7
+
+
+@pytest.mark.parametrize("dtype", [torch.float64])
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        (BiasMap, "not equivariant"),
+        (lambda: nn.MaxPool2d(3, 1, 1), "not equivariant"),
+        (PixelMean, "about z alone"),
+        (lambda: nn.InstanceNorm2d(3), "about z alone"),
+        (UpsideDown, "about z alone"),
+        (WrongGrid, "about z alone"),
+        (lambda: nn.Conv2d(3, 3, 3, padding=1, padding_mode="circular"), "about z alone"),
+    ],
+)
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_fault_on_samples_is_found_where_it_sits(fault, verdict, residual, dtype):
+    report = audit.audit(
+        Sampled(fault(), residual).to(dtype), maps(4, 1, dtype=dtype), grid=GRID, rotations=2, lie=False
+    )
+    assert report.worst in ("middle", "middle.there")  # a module in which the wrong grid is one of two
+    assert report.accused == [report.worst], str(report)
+    assert report[report.worst].verdict == verdict
+    assert not report.equivariant
+
+
+def test_pooling_to_a_coarser_grid_is_measured_on_that_grid():
+    model = nn.Sequential(es.nn.SphericalConv(1, 2, GRID), nn.MaxPool2d(2))
+    report = audit.audit(model, maps(4, 1), grid=GRID, rotations=4)
+    assert report.worst == "1"
+    assert report["1"].gives == "samples DriscollHealy 8 x 8"
+    assert report["1"].accused
+
+
+def test_a_pointwise_function_of_samples_is_charged_with_its_aliasing_and_no_more():
+    report = audit.audit(Sampled(nn.ReLU()), maps(4, 1), grid=GRID, rotations=4)
+    row = report["middle"]
+    assert row.verdict == "aliasing"
+    assert report.accused == []
+    inside = es.SHT(GRID)(es.SHT(GRID).inverse(smooth(1, 3, 64)))
+    alone = audit.audit(nn.ReLU(), es.SHT(GRID).inverse(inside), grid=GRID, rotations=report.rotations)
+    predicted = audit.aliasing(nn.ReLU(), inside, report.rotations, grid=GRID, bandwidth=64).predicted
+    torch.testing.assert_close(alone.total.own.l2, predicted, rtol=0.02, atol=0)
+
+
+def test_the_code_between_parts_is_charged_to_the_module_whose_code_it_is():
+    class Glue(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = es.nn.ZonalConv(1, 2, 8), es.nn.ZonalConv(2, 2, 8)
+
+        def forward(self, c):
+            return self.b(self.a(c) * torch.linspace(1, 2, 64))
+
+    model = nn.Sequential(es.nn.ZonalConv(1, 1, 8), Glue(), nn.Identity())
+    report = audit.audit(model, smooth(4, 1, 64), rotations=3)
+    assert report.worst == "1"
+    assert report.accused == ["1"]
+    assert "between its parts" in report["1"].kind
+
+
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(k, marks=pytest.mark.slow) for k in range(8, 100))])
+def test_an_equivariant_net_is_never_accused(seed):
+    random = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+
+    def draw(*options):
+        return options[int(torch.randint(len(options), (), generator=random))]
+
+    L, channels, layers = draw(6, 8), draw(1, 2), []
+    exact = draw(True, True, False)
+    start = channels
+    for _ in range(draw(1, 2, 3)):
+        after = draw(2, 3)
+        layers += [es.nn.SpectralPool(L), es.nn.ZonalConv(channels, after, L)]
+        layers += [es.nn.SpectralBatchNorm(after)] if draw(True, False) else []
+        polynomial = es.nn.PolynomialActivation(draw((0, 1, 0.5), (0.1, 1, 0.2, 0.1)), L)
+        layers.append(polynomial if exact else es.nn.Activation(draw(torch.relu, torch.tanh), L, draw(1.0, 1.5)))
+        channels, L = after, draw(L, max(3, L - 2))
+    layers += draw([], [es.nn.PowerSpectrum(), nn.Flatten()], [es.nn.GlobalPool(), nn.Linear(channels, 5)])
+    dtype = draw(torch.float32, torch.float64)
+    model = nn.Sequential(*layers).to(dtype)
+    band = layers[0].bandwidth
+    signals = smooth(2, start, band**2, dtype=dtype)
+    grid = None
+    if draw(True, False):  # the same network between transforms
+        grid = draw(es.grids.DriscollHealy, es.grids.GaussLegendre)(band)
+        model = nn.Sequential(es.SHT(grid), model)
+        signals = es.SHT(grid).inverse(signals)
+    report = audit.audit(model, signals, grid=grid, rotations=2, training=draw(True, False), lie=False, seed=seed)
+    assert report.accused == [], str(report)
+    assert report.equivariant or not exact, str(report)
+    assert {row.verdict for row in report.layers} <= ({"exact"} if exact else {"exact", "aliasing"}), str(report)
+
+
+def test_a_u_shaped_net_with_a_module_used_twice_and_arguments_that_are_no_tensors():
+    f = maps(3, 1)
+    report = audit.audit(UShaped(), f, grid=GRID, rotations=3)
+    assert report.equivariant, str(report)
+    assert [row.call for row in report.layers if row.name == "scale"] == [0, 1]
+    faulty = audit.audit(UShaped(nn.MaxPool2d(3, 1, 1)), f, grid=GRID, rotations=3)
+    assert faulty.worst == "fault"
+    assert faulty.accused == ["fault"]
+
+
+def test_what_gathers_is_the_undisturbed_error():
+    model = es.models.SphericalClassifier(4, 2, (4, 6), (8, 6), hidden=8).eval()
+    c = torch.randn(4, 2, 64)
+    report = audit.audit(model, c, rotations=3)
+    expected = audit.rotation_error(model, c, report.rotations, invariant=True)
+    torch.testing.assert_close(report.total.own.l2, expected.double(), rtol=1e-3, atol=1e-9)
+    torch.testing.assert_close(report.layers[-1].reaching.l2, report.total.own.l2)
+    answers = [model(es.rotate(c, matrix)).argmax(1) for matrix in report.rotations]
+    assert report.flips == pytest.approx(float(sum((a != model(c).argmax(1)).double().mean() for a in answers) / 3))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+def test_the_model_is_left_as_it_was_even_after_an_error(training, fails):
+    class Meddles(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+            self.register_buffer("seen", torch.zeros(1))
+
+        def forward(self, c):
+            self.seen = self.seen + 1
+            self.calls += 1
+            torch.randn(3)
+            if fails and self.calls > 4:
+                raise RuntimeError("no")
+            return c
+
+    model = coefficient_network(nn.Sequential(nn.Dropout1d(0.3), Meddles())).train(not training)
+    model[1].eval()
+    hooked = []
+    model[0].register_forward_hook(lambda *_: hooked.append(1))
+    before = {name: (value, value.clone()) for name, value in model.state_dict(keep_vars=True).items()}
+    c = smooth(4, 2, 64)
+    random = torch.get_rng_state()
+    if fails:
+        with pytest.raises(RuntimeError, match="no"):
+            audit.audit(model, c, rotations=2, training=training)
+    else:
+        audit.audit(model, c, rotations=2, training=training)
+    assert torch.equal(random, torch.get_rng_state())
+    assert model.training is not training
+    assert model[1].training is False
+    assert hooked
+    assert [len(m._forward_hooks) for m in model.modules()] == [0, 1, *[0] * (len(list(model.modules())) - 2)]
+    assert not any(m._forward_pre_hooks for m in model.modules())
+    after = model.state_dict(keep_vars=True)
+    assert after.keys() == before.keys()
+    assert all(after[name] is held and torch.equal(held, value) for name, (held, value) in before.items())
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_training_mode_is_measured_as_it_is():
+    c = smooth(4, 2, 64)
+    layer = nn.Sequential(es.nn.ZonalConv(2, 3, 8), nn.Dropout(0.5))
+    assert audit.audit(layer, c, rotations=2).equivariant
+    report = audit.audit(layer, c, rotations=2, training=True)  # drops single coefficients: that is not equivariant
+    assert report.accused == ["1"]
+    whole = nn.Sequential(es.nn.ZonalConv(2, 3, 8), nn.Dropout1d(0.5))  # drops channels: that is
+    assert audit.audit(whole, c, rotations=2, training=True).equivariant
+
+
+def test_in_place_functions_and_views_are_seen_through():
+    model = nn.Sequential(es.nn.SphericalConv(1, 3, GRID), nn.ReLU(inplace=True), es.nn.SphericalConv(3, 1, GRID))
+    report = audit.audit(model, maps(3, 1), grid=GRID, rotations=3)
+    assert {row.name: row.verdict for row in report.layers if row.verdict != "exact"} == {"1": "aliasing"}
+
+
+def test_representations_can_be_given():
+    class Rows(nn.Module):
+        def forward(self, c):
+            return c.movedim(-1, 1)
+
+    model = nn.Sequential(es.nn.ZonalConv(1, 3, 8), Rows(), nn.Linear(3, 3, bias=False))
+    rows = audit.Coefficients(dim=1)
+    report = audit.audit(
+        model,
+        smooth(2, 1, 64),
+        rotations=2,
+        representations={"1": (audit.Coefficients(), rows), "2": rows, "": (None, rows)},
+    )
+    assert report.equivariant, str(report)
+    assert [row.name for row in report.layers] == ["0", "1", "2"]
+    left_out = audit.audit(
+        Sampled(nn.Identity()), maps(2, 1), grid=GRID, rotations=2, representations={"first.*": None}
+    )
+    assert "first.conv" not in [row.name for row in left_out.layers]
+
+
+@pytest.mark.usefixtures("as_user")
+def test_what_cannot_be_audited_is_explained():
+    model, c = coefficient_network(), smooth(2, 2, 64)
+    for bad, text in (
+        ({"signals": torch.randn(2, 2, 63)}, r"coefficients \(..., L\*L\)"),
+        ({"grid": GRID}, "samples"),
+        ({"grid": "cube"}, "grid must be"),
+        ({"rotations": 0}, "rotations must be"),
+        ({"rotations": torch.ones(2, 3, 3)}, "orthogonal"),
+        ({"model": torch.relu}, "torch.nn.Module"),
+        ({"signals": torch.full((2, 2, 64), torch.nan)}, "finite"),
+        ({"signals": torch.zeros(0, 2, 64)}, "at least one signal"),
+        ({"representations": {"nothing": audit.Invariant()}}, "matches no module"),
+        ({"representations": {"0": "samples"}}, "must be a representation"),
+        ({"representations": {"0": audit.Samples(GRID)}}, "cannot be"),
+        ({"model": nn.Sequential(es.nn.ZonalConv(2, 2, 8), Nan())}, "'1'"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            audit.audit(**{"model": model, "signals": c, "rotations": 2, **bad})
+    with pytest.raises(ValueError, match="could be samples or coefficients"):
+        audit.audit(model, torch.randn(2, 2, 64, 64))
+
+
+class Nan(nn.Module):
+    def forward(self, c):
+        return c / 0 * 0

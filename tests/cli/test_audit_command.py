@@ -1,0 +1,81 @@
+"""`equisphere audit`: a checkpoint, and anybody's factory."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import equisphere as es
+from equisphere.cli._app import app
+
+FACTORIES = """
+import torch, equisphere as es
+from torch import nn
+
+GRID = es.grids.DriscollHealy(6)
+
+def sound():
+    return es.nn.ZonalConv(1, 2, 6), torch.randn(3, 1, 36)
+
+def planar():
+    return nn.Conv2d(1, 2, 3, padding=1), torch.randn(3, 1, 12, 12), {"grid": GRID}
+
+def bare():
+    return nn.Conv2d(1, 2, 3, padding=1)
+
+def nothing():
+    return 3
+"""
+
+
+@pytest.fixture
+def factories(tmp_path, monkeypatch):
+    (tmp_path / "somebodys_models.py").write_text(FACTORIES)
+    monkeypatch.chdir(tmp_path)
+    return "somebodys_models"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["audit", *map(str, arguments), "--rotations", "2"])
+
+
+def test_a_factory(factories, tmp_path):
+    result = run(f"{factories}:sound", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["equivariant"] is True
+    result = run(f"{factories}:planar", "--output", tmp_path / "page.html", "--tolerance", "0.01")
+    assert result.exit_code == 1
+    assert "not equivariant" in result.output
+    assert "Conv2d" in (tmp_path / "page.html").read_text()
+    np.save(tmp_path / "maps.npy", np.random.default_rng(0).normal(size=(3, 1, 12, 12)).astype(np.float32))
+    result = run(f"{factories}:bare", "--signals", "maps.npy", "--grid", "DriscollHealy", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["accused"] == [""]
+
+
+def test_a_checkpoint(tmp_path):
+    path = es.models.save(es.models.SphericalClassifier(channels=(3,), bandwidths=(6,)), tmp_path / "m.safetensors")
+    result = run(path, "--random", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["worst"] == "blocks.0.activation"
+    result = run(path)
+    assert result.exit_code == 1
+    assert "--random" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{}:missing"], "has no"),
+        (["{}:nothing"], "must return"),
+        (["{}:bare"], "no signals"),
+        (["{}:sound", "--grid", "Cube"], "--grid must be"),
+        (["no_such_module:x"], "No module named"),
+        (["missing.safetensors"], "no checkpoint"),
+    ],
+)
+def test_what_is_wrong_is_explained(factories, arguments, said):
+    result = run(*[a.format(factories) for a in arguments])
+    assert result.exit_code == 1
+    assert said in " ".join(result.output.split())
