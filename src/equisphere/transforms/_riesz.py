@@ -22,7 +22,7 @@ Field = tuple[Tensor, Tensor]
 
 
 def riesz_samples(x: Float[Tensor, "coefficients n"], grid: GaussLegendre) -> tuple[Tensor, Tensor]:
-    """The field u = grad (-Delta)^(-1/2) f of each signal on a grid: its components south and east.
+    """The field u = grad (-Delta)^(-1/2) f of each signal on a grid: its components south and east `(n, nlat, nlon)`.
 
     The Riesz transform of the sphere: every degree but l = 0 keeps its power and becomes directions.
     It is computed as sin(theta) u, whose components have band limit L + 1; no Gauss-Legendre ring lies on a pole.
@@ -36,7 +36,7 @@ def riesz_samples(x: Float[Tensor, "coefficients n"], grid: GaussLegendre) -> tu
         u = _operator(x, grid_name(grid), L, True)
     else:
         u = linear(x, partial(_to_grid, grid=grid, bandwidth=L), partial(_from_grid, grid=grid, bandwidth=L))
-    south, east = u.chunk(2, dim=-1)
+    south, east = u.movedim(-1, 0).chunk(2)
     return south, east
 
 
@@ -76,11 +76,11 @@ def directional(
         raise ValueError(f"directions of band limit {L} need an even number of rings that carry {L + 1}, got {grid}.")
     batch = single.shape[:-2]
     x = [columns(part.movedim(-2, 0), 1) for part in (single, first, second)]  # channel after channel
-    parts = [function(transform(x[0], grid, L, to_grid=True, weighted=False))] if x[0].numel() else []
+    parts = [function(transform(x[0], grid, L, to_grid=True, weighted=False).movedim(-1, 0))] if x[0].numel() else []
     south, east = riesz_samples(torch.cat(x[1:], dim=1), grid)
-    pairs = [(a, b) for a, b in zip(south.chunk(2, dim=-1), east.chunk(2, dim=-1), strict=True)]
+    pairs = [(a, b) for a, b in zip(south.chunk(2), east.chunk(2), strict=True)]
     parts += compare(*pairs)
-    c = transform(torch.cat(parts, dim=-1), grid, L, to_grid=False, weighted=True)
+    c = transform(torch.cat(parts).movedim(0, -1), grid, L, to_grid=False, weighted=True)
     return uncolumns(c, torch.Size((-1, *batch))).movedim(0, -2).to(single.dtype)
 
 
