@@ -170,19 +170,22 @@ def accuracy(L: int = 64) -> str:
         for dtype in (torch.complex128, torch.complex64):
             sht = SpinSHT(es.grids.GaussLegendre(L, nlat=L), L, spin)
             errors.append(float((sht(sht.inverse(c.to(dtype))) - c).abs().max()))
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        cells = [f"{e:.1e}" for e in errors]
+        with np.errstate(all="ignore"):
             square = s2fft.sampling.s2_samples.flm_1d_to_2d(c.numpy(), L)
-            samples = s2fft.inverse(square, L, spin=spin, sampling="mw", method="numpy")
-            again = s2fft.forward(samples, L, spin=spin, sampling="mw", method="numpy")
-        errors.append(float(np.abs(again - square).max()))
+            try:
+                samples = s2fft.inverse(square, L, spin=spin, sampling="mw", method="numpy")
+                again = s2fft.forward(samples, L, spin=spin, sampling="mw", method="numpy")
+                cells.append(f"{np.abs(again - square).max():.1e}")
+            except Warning:  # so it refuses high spins
+                cells.append("refused")
         alm = np.random.default_rng(0).normal(size=(1 + (spin > 0), L * (L + 1) // 2)) + 0j
         degree = np.concatenate([np.arange(m, L) for m in range(L)])
         alm[:, degree < spin] = 0
         options = {"spin": spin, "lmax": L - 1, "geometry": "GL"}
         maps = ducc0.sht.synthesis_2d(alm=alm, ntheta=L, nphi=2 * L, **options)
-        errors.append(float(np.abs(ducc0.sht.analysis_2d(map=maps, **options) - alm).max()))
-        rows.append(f"| {spin} | " + " | ".join(f"{e:.1e}" for e in errors) + " |")
+        cells.append(f"{np.abs(ducc0.sht.analysis_2d(map=maps, **options) - alm).max():.1e}")
+        rows.append(f"| {spin} | " + " | ".join(cells) + " |")
     head = "| spin | here, float64 | here, float32 | s2fft 64-bit | ducc0 |"
     return "\n".join([head, "|---|---|---|---|---|", *rows])
 
