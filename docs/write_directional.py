@@ -1,6 +1,6 @@
 """Measure alignment, the transform on SO(3) and spin, and write the tables of docs/alignment.md and docs/spin.md.
 
-    EQUISPHERE_DATA=folder python docs/write_directional.py
+    EQUISPHERE_DATA=folder python docs/write_directional.py [names of tables]
 
 The folder holds `earth_sky_fields.npz` and `shapes69_train_meshes.npz`; tables whose data or packages (e3nn, ducc0, s2fft) are
 missing are left as they are. Times are processor milliseconds on one thread, medians. No number in the pages is typed by
@@ -13,6 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import re
 import statistics
+import sys
 import tempfile
 import time
 import warnings
@@ -44,6 +45,8 @@ def main() -> None:
         ("spin", "accuracy", accuracy),
         ("spin", "time", spin_time),
     ):
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         try:
             text = table()
         except (FileNotFoundError, ImportError) as error:
@@ -135,7 +138,7 @@ def so3() -> str:
     from e3nn import o3
 
     rows = []
-    for L in (4, 8, 12, 16, 32, 64):
+    for L in (4, 8, 16, 32, 64):
         transform = SO3Transform(L)
         c = torch.randn(transform.size, dtype=torch.complex64)
         f = transform.inverse(c, real=True)
@@ -144,7 +147,7 @@ def so3() -> str:
         size = sum(t.numel() * t.element_size() for t in wigner_tables(L, torch.float32, torch.device("cpu"))) / 1e6
         ours = clocked(lambda t=transform, f=f: t.inverse(t(f), real=True))
         theirs, their_size = "", ""
-        if L <= 12:
+        if L <= 8:
             grid = o3.SO3Grid(L - 1, 2 * L)
             flat = torch.randn(1, transform.size)
             theirs = f"{clocked(lambda g=grid, x=flat: g.from_grid(g.to_grid(x))):.2f}"
@@ -167,19 +170,22 @@ def accuracy(L: int = 64) -> str:
         for dtype in (torch.complex128, torch.complex64):
             sht = SpinSHT(es.grids.GaussLegendre(L, nlat=L), L, spin)
             errors.append(float((sht(sht.inverse(c.to(dtype))) - c).abs().max()))
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        cells = [f"{e:.1e}" for e in errors]
+        with np.errstate(all="ignore"):
             square = s2fft.sampling.s2_samples.flm_1d_to_2d(c.numpy(), L)
-            samples = s2fft.inverse(square, L, spin=spin, sampling="mw", method="numpy")
-            again = s2fft.forward(samples, L, spin=spin, sampling="mw", method="numpy")
-        errors.append(float(np.abs(again - square).max()))
+            try:
+                samples = s2fft.inverse(square, L, spin=spin, sampling="mw", method="numpy")
+                again = s2fft.forward(samples, L, spin=spin, sampling="mw", method="numpy")
+                cells.append(f"{np.abs(again - square).max():.1e}")
+            except Warning:  # so it refuses high spins
+                cells.append("refused")
         alm = np.random.default_rng(0).normal(size=(1 + (spin > 0), L * (L + 1) // 2)) + 0j
         degree = np.concatenate([np.arange(m, L) for m in range(L)])
         alm[:, degree < spin] = 0
         options = {"spin": spin, "lmax": L - 1, "geometry": "GL"}
         maps = ducc0.sht.synthesis_2d(alm=alm, ntheta=L, nphi=2 * L, **options)
-        errors.append(float(np.abs(ducc0.sht.analysis_2d(map=maps, **options) - alm).max()))
-        rows.append(f"| {spin} | " + " | ".join(f"{e:.1e}" for e in errors) + " |")
+        cells.append(f"{np.abs(ducc0.sht.analysis_2d(map=maps, **options) - alm).max():.1e}")
+        rows.append(f"| {spin} | " + " | ".join(cells) + " |")
     head = "| spin | here, float64 | here, float32 | s2fft 64-bit | ducc0 |"
     return "\n".join([head, "|---|---|---|---|---|", *rows])
 
