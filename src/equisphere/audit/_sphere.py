@@ -215,7 +215,7 @@ def _sht(grid: Any) -> SHT:
 @lru_cache(maxsize=64)
 def _fine(bandwidth: int) -> SHT:
     """Where the largest value of a signal is looked for."""
-    return SHT(GaussLegendre(bandwidth, nlat=max(2, bandwidth), nlon=2 * bandwidth))
+    return SHT(GaussLegendre(bandwidth, nlat=2 * bandwidth, nlon=4 * bandwidth))
 
 
 @lru_cache(maxsize=64)

@@ -139,7 +139,7 @@ class Activation(nn.Module):
             found = self._error(c, R)
             if found <= MARGIN * self.tolerance:
                 self.measured = found
-                self.certified.copy_(torch.tensor([oversampling, found]))
+                self.certified.copy_(torch.tensor([oversampling, found], dtype=torch.float64))
                 return found
         self._set_oversampling(before)
         raise ValueError(
