@@ -100,7 +100,7 @@ class RingEngine:
             for wave, half in zip(waves, halves, strict=True):
                 self.fourier.synthesis(wave.view(2 * self.fourier.pairs, -1), half.view(-1, nlon))
             if self.parities == 2:
-                self._unfold(*halves, samples, weighted)
+                self._unfold(halves[0], halves[1], samples, weighted)
         return f
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
