@@ -16,8 +16,8 @@ lint: .venv/test  ## format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv-bench/ready  ## the transform against its peers, in an environment of its own (their torch is another one)
-	.venv-bench/bin/python benchmarks/transforms.py
+bench: .venv-bench/ready  ## (BENCH=--reference keeps the figures) the transform against its peers, in an environment of its own (their torch is another one)
+	.venv-bench/bin/python benchmarks/transforms.py $(BENCH)
 
 .venv-bench/ready: pyproject.toml benchmarks/constraints.txt
 	$(PYTHON) -m venv .venv-bench

@@ -95,11 +95,12 @@ class RingEngine:
             for block, table in zip(self.layout.blocks, legendre, strict=True):
                 here = terms[block.rows].unflatten(0, (-1, block.terms))
                 torch.bmm(here.mT, table, out=waves[block.parity][block.orders])
-            halves = []
-            for wave in waves:
-                rings = self.fourier.synthesis(wave.view(2 * self.fourier.pairs, -1))
-                halves.append(rings.view(width // 2, self._north, -1))
-            self._unfold(halves, f.movedim(-1, 0)[part], weighted)
+            samples = f.movedim(-1, 0)[part]
+            halves = [samples] if self.parities == 1 else [c.new_empty(width // 2, self._north, nlon) for _ in waves]
+            for wave, half in zip(waves, halves, strict=True):
+                self.fourier.synthesis(wave.view(2 * self.fourier.pairs, -1), half.view(-1, nlon))
+            if self.parities == 2:
+                self._unfold(halves[0], halves[1], samples, weighted)
         return f
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
@@ -143,12 +144,10 @@ class RingEngine:
         torch.sub(north[:, self._paired], south, out=halves[:, 1, self._paired])
         return halves.mul_(self._weights(f)) if weighted else halves
 
-    def _unfold(self, halves: list[Tensor], f: Float[Tensor, "n nlat nlon"], weighted: bool) -> None:
+    def _unfold(self, even: Tensor, odd: Tensor, f: Float[Tensor, "n nlat nlon"], weighted: bool) -> None:
         """Write the rings in the grid's order from the northern ones of each parity."""
-        if self.parities == 1:
-            f.copy_(halves[0])
-            return
-        even, odd = (half.mul_(self._weights(f)) for half in halves) if weighted else halves
+        if weighted:
+            even, odd = even.mul_(self._weights(f)), odd.mul_(self._weights(f))
         torch.add(even, odd, out=f[:, : self._north])
         f[:, self._north :] = (even[:, self._paired] - odd[:, self._paired]).flip(1)
 

@@ -36,8 +36,8 @@ class Fourier(Protocol):
         """Sums over the nodes of each ring."""
         ...
 
-    def synthesis(self, waves: Float[Tensor, "rows rings"]) -> Float[Tensor, "rings nlon"]:
-        """Sums over the orders at each node."""
+    def synthesis(self, waves: Float[Tensor, "rows rings"], out: Float[Tensor, "rings nlon"]) -> None:
+        """Sums over the orders at each node, written to `out`."""
         ...
 
 
@@ -78,19 +78,19 @@ class MatrixFourier:
         torch.mm(even.T, rings.T, out=out[at:])
         return out
 
-    def synthesis(self, waves: Float[Tensor, "rows rings"]) -> Float[Tensor, "rings nlon"]:
-        """Sums over the orders at each node."""
+    def synthesis(self, waves: Float[Tensor, "rows rings"], out: Float[Tensor, "rings nlon"]) -> None:
+        """Sums over the orders at each node, written to `out`."""
         *odd, even = self._waves(waves)
-        stop = 2 * self.pairs
-        rings = waves[stop - even.shape[1] : stop].T @ even.T
-        stop -= even.shape[1]
-        for matrix in reversed(odd):
-            other = waves[stop - matrix.shape[1] : stop].T @ matrix.T
-            whole = rings.new_empty(len(rings), 2 * rings.shape[1])
-            torch.add(rings, other, out=whole[:, : rings.shape[1]])
-            torch.sub(rings, other, out=whole[:, rings.shape[1] :])
-            rings, stop = whole, stop - matrix.shape[1]
-        return rings
+        stop = 2 * self.pairs - even.shape[1]
+        rings = out if not odd else out.new_empty(len(out), len(even))
+        torch.mm(waves[stop:].T, even.T, out=rings)
+        for i in reversed(range(len(odd))):
+            other = waves[stop - odd[i].shape[1] : stop].T @ odd[i].T
+            whole = out if i == 0 else out.new_empty(len(out), 2 * rings.shape[1])
+            first, second = whole.chunk(2, dim=1)
+            torch.add(rings, other, out=first)
+            torch.sub(rings, other, out=second)
+            rings, stop = whole, stop - odd[i].shape[1]
 
 
 class FastFourier:
@@ -110,10 +110,10 @@ class FastFourier:
         """Sums over the nodes of each ring."""
         return torch.view_as_real(torch.fft.rfft(rings)).flatten(1).T.contiguous()
 
-    def synthesis(self, waves: Float[Tensor, "rows rings"]) -> Float[Tensor, "rings nlon"]:
-        """Sums over the orders at each node."""
+    def synthesis(self, waves: Float[Tensor, "rows rings"], out: Float[Tensor, "rings nlon"]) -> None:
+        """Sums over the orders at each node, written to `out`."""
         spectrum = torch.view_as_complex(waves.T.contiguous().unflatten(1, (-1, 2)))
-        return torch.fft.irfft(spectrum, n=self.nlon, norm="forward")
+        out.copy_(torch.fft.irfft(spectrum, n=self.nlon, norm="forward"))
 
 
 def fourier(nlon: int, bandwidth: int) -> Fourier:
