@@ -1,6 +1,6 @@
 """Grids of rings: nlat circles of latitude with nlon equally spaced nodes each."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import pi
 
@@ -10,11 +10,12 @@ from torch import Tensor
 
 from equisphere import _checks
 from equisphere.grids import _quadrature
+from equisphere.grids._grid import Grid
 from equisphere.grids._quadrature import Rule
 
 
 @dataclass(frozen=True, init=False)
-class RingGrid(ABC):
+class RingGrid(Grid):
     """Nodes (theta_j, phi_k), j < nlat, k < nlon, with phi_k = 2 pi k / nlon, and quadrature weights for them.
 
     Convention: theta in [0, pi] is the colatitude and row 0 the northernmost ring; phi in [0, 2 pi) is the longitude;
@@ -49,7 +50,7 @@ class RingGrid(ABC):
             raise ValueError(f"nlat must be at least 2, got {rows}.")
         object.__setattr__(self, "nlat", rows)
         object.__setattr__(self, "nlon", columns)
-        most = self.exact_degree // 2 + 1
+        most = self.max_bandwidth
         object.__setattr__(self, "bandwidth", most if bandwidth is None else bandwidth)
         if self.bandwidth > most:
             raise ValueError(
@@ -75,6 +76,17 @@ class RingGrid(ABC):
         A band limit L needs products of two degrees below L, so 2 (L - 1): the grid carries L <= exact_degree // 2 + 1.
         """
         return min(self._rule()[2], self.nlon - 1)
+
+    @property
+    def max_bandwidth(self) -> int:
+        """The largest L with 2 (L - 1) <= exact_degree."""
+        return self.exact_degree // 2 + 1
+
+    def limit(self) -> str:
+        """See `Grid.limit`."""
+        return (
+            f"its quadrature is exact to degree {self.exact_degree}, enough for band limits up to {self.max_bandwidth}"
+        )
 
     @property
     def colatitudes(self) -> Float64[Tensor, "nlat"]:

@@ -2,7 +2,10 @@
 
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._convolution import convolution_constant, zonal_convolution
+from equisphere.transforms._evaluate import accumulate, evaluate, fit
+from equisphere.transforms._masked import condition_number, masked_fit, masked_quadrature
 from equisphere.transforms._pointwise import pointwise
+from equisphere.transforms._resample import resample
 from equisphere.transforms._riesz import directional
 from equisphere.transforms._rotate import act_on_coefficients, rotate, rotate_signal
 from equisphere.transforms._sht import SHT
@@ -10,11 +13,18 @@ from equisphere.transforms._spectrum import power_spectrum
 
 __all__ = [
     "SHT",
+    "accumulate",
     "act_on_coefficients",
+    "condition_number",
     "convolution_constant",
     "directional",
+    "evaluate",
+    "fit",
+    "masked_fit",
+    "masked_quadrature",
     "pointwise",
     "power_spectrum",
+    "resample",
     "rotate",
     "rotate_signal",
     "to_complex_basis",

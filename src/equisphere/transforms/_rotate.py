@@ -10,10 +10,11 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from equisphere import _checks
-from equisphere.grids import RingGrid
+from equisphere.grids import Grid
 from equisphere.groups import euler_angles
 from equisphere.harmonics import degrees_and_orders, to_real, wigner_d_series
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
+from equisphere.transforms._generators import Generators
 from equisphere.transforms._sht import SHT
 
 
@@ -56,20 +57,6 @@ def _rotated(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
     return _about_z(_quarter(_about_z(_quarter(_about_z(c, gamma), inverse=True), beta)), alpha)
 
 
-def _generators(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Derivatives at 0 of the rotations of `(N, L*L)` by an angle about x, y and z."""
-    order, partner = partner_index(_checks.bandwidth_of(c), c.device)
-
-    def about_z(v: Tensor) -> Tensor:
-        return -order * v[:, partner]
-
-    def about_y(v: Tensor) -> Tensor:
-        return _quarter(about_z(_quarter(v, inverse=True)))
-
-    about_x = about_y(about_z(c)) - about_z(about_y(c))  # [L_y, L_z] = L_x
-    return about_x, about_y(c), about_z(c)
-
-
 class _Rotate(torch.autograd.Function):
     """Rotation or its inverse, with derivatives in the coefficients and, through the Lie algebra, in the rotation.
 
@@ -93,7 +80,7 @@ class _Rotate(torch.autograd.Function):
         by_c = _Rotate.apply(gradient, R, not ctx.inverse) if ctx.needs_input_grad[0] else None
         by_R = None
         if ctx.needs_input_grad[1]:
-            torque = torch.stack([(gradient * g).sum(-1) for g in _Generators.apply(rotated)], dim=-1).to(R.dtype)
+            torque = torch.stack([(gradient * g).sum(-1) for g in Generators.apply(rotated)], dim=-1).to(R.dtype)
             # [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows
             by_R = torch.linalg.cross(
                 (torque[:, None] if ctx.inverse else torque[..., None]) / 2, R, dim=-1 if ctx.inverse else -2
@@ -107,38 +94,13 @@ class _Rotate(torch.autograd.Function):
         if R_tangent is not None:
             W = R_tangent.mT @ R if ctx.inverse else R_tangent @ R.mT
             spin = torch.stack((W[:, 2, 1] - W[:, 1, 2], W[:, 0, 2] - W[:, 2, 0], W[:, 1, 0] - W[:, 0, 1]), dim=-1) / 2
-            out = out + sum(spin[:, i : i + 1].to(out.dtype) * g for i, g in enumerate(_Generators.apply(rotated)))
+            out = out + sum(spin[:, i : i + 1].to(out.dtype) * g for i, g in enumerate(Generators.apply(rotated)))
         return out
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], c: Tensor, R: Tensor, inverse: bool) -> tuple[Tensor, int]:
         c, R = (_batched(x, dim, info.batch_size) for x, dim in zip((c, R), in_dims, strict=False))
         return _Rotate.apply(c.flatten(0, 1), R.flatten(0, 1), inverse).unflatten(0, c.shape[:2]), 0
-
-
-class _Generators(torch.autograd.Function):
-    """`_generators`, whose transposes are their negatives: rotations are orthogonal."""
-
-    @staticmethod
-    def forward(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return _generators(c)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor, Tensor]) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return -sum(_Generators.apply(g)[i] for i, g in enumerate(gradients))
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return _Generators.apply(tangent)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int], c: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        c = c.movedim(in_dims[0], 0)
-        return tuple(g.unflatten(0, c.shape[:2]) for g in _Generators.apply(c.flatten(0, 1))), (0, 0, 0)
 
 
 def _batched(x: Tensor, dim: int | None, size: int) -> Tensor:
@@ -230,8 +192,8 @@ def act_on_coefficients(g: Float[Tensor, "*elements 3 3"], c: Shaped[Tensor, "*b
 
 
 def rotate_signal(
-    f: Shaped[Tensor, "*batch nlat nlon"], R: Float[Tensor, "*rotations 3 3"], grid: RingGrid
-) -> Shaped[Tensor, "*out nlat nlon"]:
+    f: Shaped[Tensor, "*signal"], R: Float[Tensor, "*rotations 3 3"], grid: Grid
+) -> Shaped[Tensor, "*out"]:
     """Rotate the samples of a band-limited signal: analysis, `rotate`, synthesis.
 
     Exact for signals of the grid's band limit; any other is projected to it first.
