@@ -20,6 +20,7 @@ BELOW = {
     "nn": {"transforms", "groups", "grids", "harmonics"},
     "audit": {"transforms", "groups", "grids", "harmonics"},
     "plot": {"transforms", "groups", "grids", "harmonics"},
+    "interop": {"transforms", "groups", "grids", "harmonics"},
     "models": {"nn", "transforms", "groups", "grids", "harmonics"},
     "data": {"transforms", "groups", "grids", "harmonics"},
     "train": {"data", "models", "nn", "audit", "transforms", "groups", "grids", "harmonics"},

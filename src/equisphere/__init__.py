@@ -13,7 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from equisphere import audit, grids, groups, harmonics, models, nn, transforms
+from equisphere import audit, grids, groups, harmonics, interop, models, nn, transforms
 from equisphere.groups import random_rotations
 from equisphere.transforms import SHT, power_spectrum, rotate, rotate_signal
 
@@ -29,6 +29,7 @@ __all__ = [
     "grids",
     "groups",
     "harmonics",
+    "interop",
     "models",
     "nn",
     "plot",

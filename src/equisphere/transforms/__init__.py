@@ -1,8 +1,18 @@
 """Fast differentiable transforms: coefficients from samples and back, their rotation and convolution."""
 
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
+from equisphere.transforms._calculus import (
+    curl,
+    divergence,
+    gradient,
+    inverse_laplacian,
+    laplacian,
+    rotated_gradient,
+    smooth,
+)
 from equisphere.transforms._convolution import convolution_constant, zonal_convolution
 from equisphere.transforms._evaluate import accumulate, evaluate, fit
+from equisphere.transforms._generators import rotation_generators
 from equisphere.transforms._masked import condition_number, masked_fit, masked_quadrature
 from equisphere.transforms._pointwise import pointwise
 from equisphere.transforms._resample import resample
@@ -10,16 +20,23 @@ from equisphere.transforms._riesz import directional
 from equisphere.transforms._rotate import act_on_coefficients, rotate, rotate_signal
 from equisphere.transforms._sht import SHT
 from equisphere.transforms._spectrum import power_spectrum
+from equisphere.transforms._vector import VectorSHT
 
 __all__ = [
     "SHT",
+    "VectorSHT",
     "accumulate",
     "act_on_coefficients",
     "condition_number",
     "convolution_constant",
+    "curl",
     "directional",
+    "divergence",
     "evaluate",
     "fit",
+    "gradient",
+    "inverse_laplacian",
+    "laplacian",
     "masked_fit",
     "masked_quadrature",
     "pointwise",
@@ -27,6 +44,9 @@ __all__ = [
     "resample",
     "rotate",
     "rotate_signal",
+    "rotated_gradient",
+    "rotation_generators",
+    "smooth",
     "to_complex_basis",
     "to_real_basis",
     "zonal_convolution",

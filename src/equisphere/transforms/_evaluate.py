@@ -17,7 +17,7 @@ from equisphere import _checks
 from equisphere.harmonics import degrees_and_orders
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._generators import Generators
+from equisphere.transforms._generators import rotation_generators
 from equisphere.transforms._points_engine import PointSums
 from equisphere.transforms._refinement import conjugate_gradients
 
@@ -103,7 +103,7 @@ def _each(function: Any, in_dims: tuple, a: Tensor, x: Tensor, sums: PointSums) 
 
 def _turned(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Derivatives of rotation of the signals `(L*L, k)` about x, y and z."""
-    return tuple(g.mT for g in Generators.apply(c.mT))
+    return tuple(g.mT for g in rotation_generators(c.mT).unbind(-2))
 
 
 def _point_gradient(c: Tensor, v: Tensor, x: Tensor, sums: PointSums) -> Tensor:

@@ -1,77 +1,94 @@
-"""Derivatives of rotation at the identity: the Lie algebra of SO(3) on coefficients."""
+"""The Lie algebra of rotations on coefficients: two neighbours a coefficient, no table beyond L^2 numbers."""
 
 from functools import lru_cache
-from typing import Any
+from math import sqrt
 
 import numpy as np
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from equisphere import _checks
-from equisphere.transforms._basis import partner_index
+from equisphere.harmonics import degrees_and_orders
+from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
+from equisphere.transforms._columns import columns, uncolumns
+from equisphere.transforms._linear import linear
 
 
-@lru_cache(maxsize=16)
-def _ladder(bandwidth: int, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Tensor, Tensor], ...]:
-    """For x and for y: which two coefficients each one takes from, `(2, L*L)`, and times what.
+def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "*batch 3 coefficients"]:
+    """Derivatives of a signal as it is turned about x, y and z: d/dt rotate(c, exp(t [a]x)) at t = 0 is a . (G_x, G_y, G_z) c.
 
-    Of the complex harmonics L_+- Y_lm = sqrt(l(l+1) - m(m+-1)) Y_l,m+-1, and the derivatives are -i L_x and -i L_y. On
-    cosines C_m and sines S_m (m > 0) that reads, with s_m = sqrt(l(l+1) - m(m+1)) / 2, times sqrt2 between m = 0 and 1:
-        x: C_m -> -s_m S_{m+1} - s_{m-1} S_{m-1},   S_m -> s_m C_{m+1} + s_{m-1} C_{m-1};
-        y: C_m ->  s_m C_{m+1} - s_{m-1} C_{m-1},   S_m -> s_m S_{m+1} - s_{m-1} S_{m-1}.
-    Below, the transposes: what arrives at (l, m).
+    As functions on the sphere, (G_i f)(x) = -(x × ∇f)_i, i times the components of angular momentum. They keep
+    the band limit, act within each degree, are antisymmetric (anti-Hermitian on complex coefficients), and
+    [G_x, G_y] = G_z and so on. Formula: ladder operators (Sakurai, Modern Quantum Mechanics, eq. 3.5.41), over the real basis.
+
+    Args:
+        c: coefficients `(..., L*L)`, real or complex.
+
+    Returns:
+        `(..., 3, L*L)`: the derivatives about x, y and z, in the dtype of `c`.
+
+    Raises:
+        ValueError: where the last dimension of `c` is no L*L, the batch is empty, or the numbers are not floating point.
+
+    >>> import torch
+    >>> x_axis = torch.tensor([0.0, 0.0, 0.0, 1.0])  # degree 1 is (y, z, x)
+    >>> rotation_generators(x_axis)[2].abs()  # turned about z, x starts towards y
+    tensor([0., 1., 0., 0.])
     """
-    degree = np.repeat(np.arange(bandwidth), 2 * np.arange(bandwidth) + 1)
-    order = np.arange(bandwidth**2) - degree * degree - degree
-    m, sine = abs(order), order < 0
-    tables = []
-    for crosses in (True, False):
-        index, factor = np.zeros((2, len(m)), dtype=np.int64), np.zeros((2, len(m)))
-        for k, step in enumerate((-1, 1)):
-            source = m + step
-            source_sine = sine != crosses
-            low = np.minimum(m, source)
-            s = np.sqrt(np.maximum(degree * (degree + 1) - low * (low + 1), 0)) / 2 * np.where(low == 0, np.sqrt(2), 1)
-            there = (source >= 0) & (source <= degree) & ~(source_sine & (source == 0))
-            sign = np.where(source_sine, 1.0, -1.0) if crosses else np.full(len(m), -float(step))
-            index[k] = np.where(there, degree * degree + degree + np.where(source_sine, -source, source), 0)
-            factor[k] = np.where(there, sign * s, 0.0)
-        tables.append((torch.from_numpy(index).to(device), torch.from_numpy(factor).to(device, dtype)))
-    return tuple(tables)
+    _checks.floating(c, "coefficients")
+    _checks.bandwidth_of(c)
+    if c.is_complex():
+        a = to_real_basis(c)
+        parts = rotation_generators(torch.stack((a.real, a.imag)))
+        return to_complex_basis(torch.complex(parts[0], parts[1]))
+    turned = linear(columns(c, 1), _turned, _turned_back).movedim(-1, 0)
+    return turned.reshape(*c.shape[:-1], 3, c.shape[-1])
 
 
-def _generators(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    L = _checks.bandwidth_of(c)
+def generators_dot(a: Shaped[Tensor, "*batch 3 coefficients"]) -> Shaped[Tensor, "*batch coefficients"]:
+    """G_x a_x + G_y a_y + G_z a_z: minus the adjoint of `rotation_generators`."""
+    if a.is_complex():
+        a = to_real_basis(a)
+        parts = generators_dot(torch.stack((a.real, a.imag)))
+        return to_complex_basis(torch.complex(parts[0], parts[1]))
+    return -uncolumns(linear(columns(a, 2), _turned_back, _turned), a.shape[:-2])
+
+
+def _turned(c: Float[Tensor, "coefficients n"]) -> Float[Tensor, "3 coefficients n"]:
+    L = _checks.bandwidth_of(c.T)
     order, partner = partner_index(L, c.device)
-    x, y = (
-        sum(c[:, i] * f for i, f in zip(index, factor, strict=True)) for index, factor in _ladder(L, c.dtype, c.device)
-    )
-    return x, y, -order * c[:, partner]
+    about_z = -order.to(c.dtype)[:, None] * c[partner]
+    return torch.stack((*(_about(c, axis) for axis in (0, 1)), about_z))
 
 
-class Generators(torch.autograd.Function):
-    """Derivatives at 0 of the rotations of real `(N, L*L)` by an angle about x, y and z.
+def _turned_back(g: Float[Tensor, "3 coefficients n"]) -> Float[Tensor, "coefficients n"]:
+    """The adjoint: each generator is antisymmetric."""
+    L = _checks.bandwidth_of(g[0].T)
+    order, partner = partner_index(L, g.device)
+    return order.to(g.dtype)[:, None] * g[2][partner] - _about(g[0], 0) - _about(g[1], 1)
 
-    Their transposes are their negatives: rotations are orthogonal.
-    """
 
-    @staticmethod
-    def forward(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return _generators(c)
+def _about(c: Float[Tensor, "coefficients n"], axis: int) -> Float[Tensor, "coefficients n"]:
+    inner, outer, inner_factor, outer_factor = _ladder(_checks.bandwidth_of(c.T), axis, c.dtype, c.device)
+    return inner_factor * c.index_select(0, inner) + outer_factor * c.index_select(0, outer)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor, Tensor]) -> None:
-        pass
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return -sum(Generators.apply(g)[i] for i, g in enumerate(gradients))
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return Generators.apply(tangent)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int], c: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        c = c.movedim(in_dims[0], 0)
-        return tuple(g.unflatten(0, c.shape[:2]) for g in Generators.apply(c.flatten(0, 1))), (0, 0, 0)
+@lru_cache(maxsize=64)
+def _ladder(bandwidth: int, axis: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """Places of the neighbours with |m| - 1 and |m| + 1 that G_x (`axis` 0) or G_y (1) mixes in, and the factors."""
+    degree, order = degrees_and_orders(bandwidth)
+    centre, k = degree * degree + degree, abs(order)
+    inner, outer = np.zeros_like(order), np.zeros_like(order)
+    inner_factor, outer_factor = np.zeros(len(order)), np.zeros(len(order))
+    # G_y takes cosines to cosines and sines to sines; G_x takes one to the other, with a sign
+    flip = (-1, 1)[axis]
+    row = np.flatnonzero((k > 1) | (order == flip))
+    column = (centre + flip * np.sign(order) * (k - 1))[row]
+    step = np.sqrt((degree + k) * (degree - k + 1.0))[row] / 2 * np.where(k[row] == 1, sqrt(2), 1.0)
+    step = step * (np.sign(order)[row] if axis == 0 else 1.0)
+    inner[row], inner_factor[row] = column, step
+    outer[column], outer_factor[column] = row, -step
+    indices = (torch.from_numpy(index).to(device) for index in (inner, outer))
+    factors = (torch.from_numpy(x)[:, None].to(dtype=dtype, device=device) for x in (inner_factor, outer_factor))
+    return (*indices, *factors)

@@ -14,7 +14,7 @@ from equisphere.grids import Grid
 from equisphere.groups import euler_angles
 from equisphere.harmonics import degrees_and_orders, to_real, wigner_d_series
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
-from equisphere.transforms._generators import Generators
+from equisphere.transforms._generators import rotation_generators
 from equisphere.transforms._sht import SHT
 
 
@@ -60,7 +60,7 @@ def _rotated(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
 class _Rotate(torch.autograd.Function):
     """Rotation or its inverse, with derivatives in the coefficients and, through the Lie algebra, in the rotation.
 
-    With dR = [w]x R, the rotated signal changes by w . (L_x, L_y, L_z) c'. No Euler angle is differentiated, so the
+    With dR = [w]x R, the rotated signal changes by w . (G_x, G_y, G_z) c'. No Euler angle is differentiated, so the
     derivative is right at beta = 0 and pi too. That in R is the one along SO(3): its part across it is zero.
     """
 
@@ -80,7 +80,7 @@ class _Rotate(torch.autograd.Function):
         by_c = _Rotate.apply(gradient, R, not ctx.inverse) if ctx.needs_input_grad[0] else None
         by_R = None
         if ctx.needs_input_grad[1]:
-            torque = torch.stack([(gradient * g).sum(-1) for g in Generators.apply(rotated)], dim=-1).to(R.dtype)
+            torque = (gradient[:, None] * rotation_generators(rotated)).sum(-1).to(R.dtype)
             # [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows
             by_R = torch.linalg.cross(
                 (torque[:, None] if ctx.inverse else torque[..., None]) / 2, R, dim=-1 if ctx.inverse else -2
@@ -94,7 +94,7 @@ class _Rotate(torch.autograd.Function):
         if R_tangent is not None:
             W = R_tangent.mT @ R if ctx.inverse else R_tangent @ R.mT
             spin = torch.stack((W[:, 2, 1] - W[:, 1, 2], W[:, 0, 2] - W[:, 2, 0], W[:, 1, 0] - W[:, 0, 1]), dim=-1) / 2
-            out = out + sum(spin[:, i : i + 1].to(out.dtype) * g for i, g in enumerate(Generators.apply(rotated)))
+            out = out + (spin[..., None].to(out.dtype) * rotation_generators(rotated)).sum(-2)
         return out
 
     @staticmethod
