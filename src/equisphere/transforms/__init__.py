@@ -19,6 +19,7 @@ from equisphere.transforms._resample import resample
 from equisphere.transforms._riesz import directional
 from equisphere.transforms._rotate import act_on_coefficients, rotate, rotate_signal
 from equisphere.transforms._sht import SHT
+from equisphere.transforms._solid import accumulate_each, solid_harmonics
 from equisphere.transforms._spectrum import power_spectrum
 from equisphere.transforms._vector import VectorSHT
 
@@ -26,6 +27,7 @@ __all__ = [
     "SHT",
     "VectorSHT",
     "accumulate",
+    "accumulate_each",
     "act_on_coefficients",
     "condition_number",
     "convolution_constant",
@@ -47,6 +49,7 @@ __all__ = [
     "rotated_gradient",
     "rotation_generators",
     "smooth",
+    "solid_harmonics",
     "to_complex_basis",
     "to_real_basis",
     "zonal_convolution",
