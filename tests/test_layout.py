@@ -22,9 +22,9 @@ BELOW = {
     "plot": {"transforms", "groups", "grids", "harmonics"},
     "interop": {"transforms", "groups", "grids", "harmonics"},
     "models": {"nn", "transforms", "groups", "grids", "harmonics"},
-    "data": {"transforms", "groups", "grids", "harmonics"},
-    "train": {"data", "models", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
-    "cli": {"train", "data", "models", "plot", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
+    "data": {"interop", "transforms", "groups", "grids", "harmonics"},
+    "train": {"interop", "data", "models", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
+    "cli": {"train", "interop", "data", "models", "plot", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
 }
 #: what a core package may import beside, inside a function, where it is installed
 OPTIONAL = {"models": {"safetensors"}, "transforms": {"finufft"}}

@@ -15,7 +15,10 @@ from equisphere.harmonics import real_harmonics
 
 def rotations(n=6):
     """Random ones, a turn about z, and one that takes the pole to the opposite pole."""
-    chosen = [rotation_about((0.0, 0.0, 1.0), torch.tensor(0.7).double()), rotation_about((1.0, 0.0, 0.0), torch.tensor(pi).double())]
+    chosen = [
+        rotation_about((0.0, 0.0, 1.0), torch.tensor(0.7).double()),
+        rotation_about((1.0, 0.0, 0.0), torch.tensor(pi).double()),
+    ]
     return torch.cat((es.random_rotations(n, dtype=torch.float64), torch.stack(chosen)))
 
 
@@ -78,7 +81,9 @@ def test_padding_with_weight_zero_changes_nothing():
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_tiny_and_huge_clouds_are_normalised(scale):
     points = torch.randn(40, 3)
-    torch.testing.assert_close(normalize_points(points * scale + 5 * scale), normalize_points(points), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        normalize_points(points * scale + 5 * scale), normalize_points(points), rtol=0, atol=1e-5
+    )
     assert torch.isfinite(cloud_coefficients(points * scale, 4, lambda r: torch.ones_like(r)[..., None])).all()
 
 

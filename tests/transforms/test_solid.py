@@ -33,7 +33,9 @@ def test_they_are_scipys(dtype, unit):
 
 
 def test_derivatives_hold_at_the_origin_and_on_the_axis():
-    points = torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, -1], [0.3, -0.5, 0.7]], dtype=torch.float64, requires_grad=True)
+    points = torch.tensor(
+        [[0.0, 0, 0], [0, 0, 1], [0, 0, -1], [0.3, -0.5, 0.7]], dtype=torch.float64, requires_grad=True
+    )
     assert torch.autograd.gradcheck(lambda p: solid_harmonics(p, 5), points)
     values = torch.randn(2, 3, 2, dtype=torch.float64, requires_grad=True)
     sets = points.detach().reshape(2, 2, 3).requires_grad_()

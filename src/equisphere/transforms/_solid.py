@@ -44,7 +44,9 @@ def solid_harmonics(points: Float[Tensor, "*batch 3"], bandwidth: int) -> Float[
 
 
 @lru_cache(maxsize=16)
-def _factors(bandwidth: int, dtype: torch.dtype, device: torch.device) -> tuple[list[Tensor], list[Tensor], list[float]]:
+def _factors(
+    bandwidth: int, dtype: torch.dtype, device: torch.device
+) -> tuple[list[Tensor], list[Tensor], list[float]]:
     """a_lm and a_lm b_lm `(2l - 1, 1)` and `(2l - 3, 1)` for each degree, and k_l / k_{l-1}."""
     a, ab, k = [], [], []
     for l in range(1, bandwidth):
