@@ -117,6 +117,8 @@ def read_netcdf(
     try:
         with xarray.open_dataset(path) as opened:
             data = opened.load()
+    except ImportError as error:
+        raise ImportError(f"reading {path} needs more ({error}): pip install 'equisphere[data]'.") from error
     except Exception as error:  # each back end has errors of its own
         raise DataError(f"{path} cannot be read as a NetCDF file ({type(error).__name__}: {error}).") from error
     names = [str(n) for n, x in data.data_vars.items() if x.ndim >= 2 and x.dtype.kind in "fiu"]
@@ -137,7 +139,9 @@ def read_netcdf(
 def write_netcdf(
     signal: Shaped[Tensor, "*batch nlat nlon"], grid: RingGrid, path: str | Path, like: "xarray.DataArray | None" = None
 ) -> None:
-    """Write a signal with its latitudes and longitudes, whole or not at all; `like` as in `interop.to_xarray`.
+    """Write a signal with its latitudes and longitudes, as classic NetCDF, whole or not at all.
+
+    `like` is as in `interop.to_xarray`.
 
     Raises:
         ValueError: where the signal is not on the grid.
@@ -145,7 +149,7 @@ def write_netcdf(
     """
     array = to_xarray(signal, grid, like)
     with replacing(Path(path)) as part:
-        array.to_dataset(name=array.name or "signal").to_netcdf(part, engine="h5netcdf")
+        array.to_dataset(name=array.name or "signal").to_netcdf(part, engine="scipy")
 
 
 def read_sensors(path: str | Path) -> tuple[Float64[Tensor, "fields n"], Float64[Tensor, "n 3"], list[str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,7 +102,7 @@ def read_mesh(path: str | Path) -> Mesh:
     if not path.is_file():
         raise DataError(f"there is no mesh {path}.")
     try:
-        loaded = trimesh.load(path, process=False, force="mesh", skip_materials=True)
+        loaded: Any = trimesh.load(path, process=False, force="mesh", skip_materials=True)
         vertices, faces = np.asarray(loaded.vertices, np.float64), np.asarray(loaded.faces, np.int64)
     except ImportError:
         raise
@@ -226,7 +227,7 @@ def star_mesh(distances: Float[Tensor, "nlat nlon"], grid: RingGrid) -> Mesh:
     return Mesh(vertices, torch.cat((upper.reshape(-1, 3), lower.reshape(-1, 3), *ends)))
 
 
-def _scene(vertices: Float64[np.ndarray, "n 3"], faces: Int64[np.ndarray, "m 3"]) -> object:
+def _scene(vertices: Float64[np.ndarray, "n 3"], faces: Int64[np.ndarray, "m 3"]) -> Any:
     try:
         from embreex.mesh_construction import TriangleMesh
         from embreex.rtcore_scene import EmbreeScene
@@ -241,10 +242,10 @@ def _scene(vertices: Float64[np.ndarray, "n 3"], faces: Int64[np.ndarray, "m 3"]
 START = 1.25
 
 
-def _cast(scene: object, directions: np.ndarray, inward: bool) -> Float32[np.ndarray, "3 n"]:
+def _cast(scene: Any, directions: np.ndarray, inward: bool) -> Float32[np.ndarray, "3 n"]:
     rays = directions.astype(np.float32)
     origins, towards = (START * rays, -rays) if inward else (np.zeros_like(rays), rays)
-    hits = scene.run(origins, towards, query="INTERSECT", output=1)  # type: ignore[attr-defined]
+    hits = scene.run(origins, towards, query="INTERSECT", output=1)
     # what lies beyond the centre is for the opposite ray to meet
     met = (hits["primID"] >= 0) & (hits["tfar"] <= START)
     distance = np.where(met, START - hits["tfar"] if inward else hits["tfar"], 0)

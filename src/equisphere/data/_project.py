@@ -85,8 +85,8 @@ def project_file(path: str | Path, settings: Projection) -> Projected:
     """Coefficients of a mesh, a cloud, a molecule, a picture, a map or a table of sensors, by the file's suffix.
 
     Meshes: off, obj, ply, stl, glb. Clouds: npy, `(n, 3)`, or pts, a text of `x y z`. Molecules: xyz (all of a
-    file side by side, atoms padded). Pictures: what Pillow reads, and hdr. Maps: fits (HEALPix), nc (latitudes and longitudes; leading
-    dimensions are channels). Sensors: csv.
+    file side by side, atoms padded). Pictures: what Pillow reads, and hdr. Maps: fits (HEALPix), nc
+    (latitudes and longitudes; leading dimensions are channels). Sensors: csv.
 
     Raises:
         DataError: where the file cannot be read or is of no known kind; the message names it.
@@ -180,8 +180,13 @@ def _sensors(path: Path, settings: Projection) -> Projected:
 
 
 #: what reads a file, by its suffix
-READERS: dict[str, Callable[[Path, Projection], Projected]] = (
-    dict.fromkeys(MESH_SUFFIXES, _mesh)
-    | dict.fromkeys(IMAGE_SUFFIXES | {".hdr"}, _picture)
-    | {".npy": _cloud, ".pts": _cloud, ".xyz": _molecules, ".fits": _healpix, ".nc": _netcdf, ".csv": _sensors}
-)
+READERS: dict[str, Callable[[Path, Projection], Projected]] = {
+    **dict.fromkeys(MESH_SUFFIXES, _mesh),
+    **dict.fromkeys(IMAGE_SUFFIXES | {".hdr"}, _picture),
+    ".npy": _cloud,
+    ".pts": _cloud,
+    ".xyz": _molecules,
+    ".fits": _healpix,
+    ".nc": _netcdf,
+    ".csv": _sensors,
+}

@@ -233,7 +233,7 @@ def view_signal(images: Float[Tensor, "*batch height width"], view: View, grid: 
     leading = images.shape[:-2]
     flat = images.reshape(-1, *images.shape[-2:])
     points = grid.points.reshape(-1, 3)
-    block = _block(view, *flat.shape[1:], len(points))
+    block = _block(view, images.shape[-2], images.shape[-1], len(points))
     if block > 1:
         flat = torch.nn.functional.avg_pool2d(flat[:, None], block, ceil_mode=True, count_include_pad=False)[:, 0]
     height, width = flat.shape[1:]

@@ -103,7 +103,8 @@ def _each(function: Any, in_dims: tuple, a: Tensor, x: Tensor, sums: PointSums) 
 
 def _turned(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Derivatives of rotation of the signals `(L*L, k)` about x, y and z."""
-    return tuple(g.mT for g in rotation_generators(c.mT).unbind(-2))
+    x, y, z = rotation_generators(c.mT).unbind(-2)
+    return x.mT, y.mT, z.mT
 
 
 def _point_gradient(c: Tensor, v: Tensor, x: Tensor, sums: PointSums) -> Tensor:
