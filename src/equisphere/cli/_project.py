@@ -70,6 +70,6 @@ def project(
         )
         for o in failed:
             console.print("[red]not projected:[/]", end=" ")
-            console.print(str(o.error), markup=False, highlight=False)
+            console.print(str(o.error), markup=False, highlight=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)

@@ -223,8 +223,8 @@ def view_signal(images: Float[Tensor, "*batch height width"], view: View, grid: 
 
     >>> import equisphere as es
     >>> f = view_signal(torch.ones(3, 20, 20), perspective(1.0), es.grids.DriscollHealy(16))
-    >>> f.shape, f.unique()
-    (torch.Size([3, 32, 32]), tensor([0., 1.]))
+    >>> f.shape, round(float(f.min()), 3), round(float(f.max()), 3)
+    (torch.Size([3, 32, 32]), 0.0, 1.0)
     """
     _checks.real(images, "images")
     if images.ndim < 2 or images.numel() == 0:
