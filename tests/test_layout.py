@@ -23,9 +23,22 @@ BELOW = {
     "plot": {"transforms", "groups", "grids", "harmonics"},
     "interop": {"transforms", "groups", "grids", "harmonics"},
     "models": {"nn", "transforms", "groups", "grids", "harmonics"},
-    "data": {"transforms", "groups", "grids", "harmonics"},
-    "train": {"data", "models", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
-    "cli": {"train", "data", "models", "plot", "align", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
+    "data": {"interop", "transforms", "groups", "grids", "harmonics"},
+    "train": {"interop", "data", "models", "nn", "audit", "transforms", "groups", "grids", "harmonics"},
+    "cli": {
+        "train",
+        "interop",
+        "data",
+        "models",
+        "plot",
+        "align",
+        "nn",
+        "audit",
+        "transforms",
+        "groups",
+        "grids",
+        "harmonics",
+    },
 }
 CORE = ("torch", "numpy", "scipy", "jaxtyping")
 #: optional accelerators, and the only file that may import each

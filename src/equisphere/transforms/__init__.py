@@ -21,6 +21,7 @@ from equisphere.transforms._riesz import directional
 from equisphere.transforms._rotate import act_on_coefficients, rotate, rotate_signal
 from equisphere.transforms._sht import SHT
 from equisphere.transforms._so3 import SO3Transform
+from equisphere.transforms._solid import accumulate_each, solid_harmonics
 from equisphere.transforms._spectrum import power_spectrum
 from equisphere.transforms._spin import SpinSHT, e_b_modes, from_e_b_modes
 from equisphere.transforms._vector import VectorSHT
@@ -31,6 +32,7 @@ __all__ = [
     "SpinSHT",
     "VectorSHT",
     "accumulate",
+    "accumulate_each",
     "act_on_coefficients",
     "condition_number",
     "convolution_constant",
@@ -55,6 +57,7 @@ __all__ = [
     "rotated_gradient",
     "rotation_generators",
     "smooth",
+    "solid_harmonics",
     "to_complex_basis",
     "to_real_basis",
     "zonal_convolution",
