@@ -82,14 +82,11 @@ def measure_memory(name: str, b: int, n: int) -> dict[str, float]:
     else:
         __import__(name.replace("-", "_"))
     f = torch.randn(n, 2 * b, 2 * b)
-    began = time.perf_counter()
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
+    before, began = resident("VmRSS"), time.perf_counter()
     contender = CONTENDERS[name][0](b)
     contender.synthesis(contender.analysis(f[:1]))
     construction = time.perf_counter() - began
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
-    del contender
-    before = resident("VmRSS")
-    contender = CONTENDERS[name][0](b)
     for _ in range(2):
         forward_and_backward(contender, f)
     return {"construction_s": construction, "peak_mb": (resident("VmHWM") - before) / 2**20}
