@@ -75,7 +75,7 @@ class HEALPix(Grid):
 
     `weights` are ring weights: alike on a ring, summing to 4 pi, exact for the zonal harmonics to degree 3 nside and
     for every harmonic to degree 3 only. Analysis is therefore refined (see `es.SHT`): the pixels determine band limits
-    up to 3 nside, well to 2.5 nside. The default band limit is 2 nside.
+    up to 2.5 nside well, and hardly beyond; 3 nside is the most that is taken. The default band limit is 2 nside.
 
     >>> grid = HEALPix(16)
     >>> grid.shape, grid.bandwidth, grid.max_bandwidth

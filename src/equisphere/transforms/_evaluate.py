@@ -200,7 +200,7 @@ def fit(
     points: Float[Tensor, "n 3"],
     bandwidth: int,
     weights: Float[Tensor, "n"] | None = None,
-    regularization: float | Float[Tensor, "degrees"] = 0.0,
+    regularization: float | Float[Tensor, "*degrees"] = 0.0,
     tolerance: float = 1e-6,
 ) -> Shaped[Tensor, "*batch coefficients"]:
     """Coefficients that fit samples at any points best, in the sense of least squares.

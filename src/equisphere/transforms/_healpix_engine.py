@@ -9,6 +9,7 @@ The rings lie mirrored about the equator in pairs: their sums serve the l - m ev
 Refinement needs no pixels: there and back on a ring, each bin is multiplied by n_i.
 """
 
+import warnings
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -20,10 +21,13 @@ from torch import Tensor
 from equisphere.grids import HEALPix
 from equisphere.grids._healpix import rings
 from equisphere.transforms import _legendre_tables as tables
-from equisphere.transforms._refinement import chebyshev, chebyshev_steps, spectrum_bounds
+from equisphere.transforms._refinement import chebyshev, chebyshev_steps, spectrum_bounds, worst_condition
 
 #: Legendre tables of at most so many numbers are kept; larger ones are made anew, block by block, whenever they are used
 KEPT_NUMBERS = 2**27
+
+#: most refinement steps of an analysis
+MAX_REFINEMENT = 100
 
 
 class _Waves(NamedTuple):
@@ -63,13 +67,27 @@ class HEALPixEngine:
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
-        """Least and largest eigenvalue of the Gram matrix."""
-        return spectrum_bounds(self._gram, self.bandwidth**2)
+        """Least and largest eigenvalue of the Gram matrix that refinement serves.
+
+        Signals below the least, which the pixels hardly see, are recovered in part only.
+        """
+        least, largest = spectrum_bounds(self._gram, self.bandwidth**2)
+        within_reach = largest / worst_condition(self.tolerance, MAX_REFINEMENT)
+        if least < within_reach:
+            warnings.warn(
+                f"{self.grid} hardly determines some signals of band limit {self.bandwidth} "
+                f"(condition number {largest / least:.1g}): "
+                f"{MAX_REFINEMENT} refinement steps do not bring every round trip to {self.tolerance:g}. "
+                f"Lower the bandwidth (2.5 nside = {int(2.5 * self.grid.nside)} is well determined) or raise nside.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return max(least, within_reach), largest
 
     @cached_property
     def steps(self) -> int:
         """Refinement steps after which a round trip errs by no more than the tolerance."""
-        return chebyshev_steps(self.bounds, self.tolerance)
+        return min(chebyshev_steps(self.bounds, self.tolerance), MAX_REFINEMENT)
 
     def to_grid(self, c: Float[Tensor, "coefficients n"], weighted: bool) -> Float[Tensor, "pixels n"]:
         """Samples of sum_lm c_lm Y_lm; if `weighted`, the adjoint of analysis."""

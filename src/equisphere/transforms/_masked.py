@@ -51,7 +51,7 @@ def masked_fit(
     grid: Grid,
     mask: Bool[Tensor, "*nodes"],
     bandwidth: int | None = None,
-    regularization: float | Float[Tensor, "degrees"] = 0.0,
+    regularization: float | Float[Tensor, "*degrees"] = 0.0,
     tolerance: float = 1e-6,
 ) -> Shaped[Tensor, "*batch coefficients"]:
     """Coefficients that fit a signal best where it is known, in the sense of least squares.
@@ -99,7 +99,6 @@ def masked_fit(
             f"Lower the bandwidth (to {int(known**0.5)} at the most), or give a positive regularization."
         )
     f = _known(signal, mask)
-    _checks.finite(f, "signal")
     if f.is_complex():
         parts = torch.stack((f.real, f.imag))
         a = masked_fit(parts, grid, mask, L, regularization, tolerance)
@@ -120,7 +119,7 @@ def condition_number(
     grid: Grid,
     bandwidth: int | None = None,
     mask: Bool[Tensor, "*nodes"] | None = None,
-    regularization: float | Float[Tensor, "degrees"] = 0.0,
+    regularization: float | Float[Tensor, "*degrees"] = 0.0,
 ) -> float:
     """Largest over least eigenvalue of the normal equations Y^T W M Y + R of a sampling: how well it determines signals.
 
@@ -176,4 +175,6 @@ def _known(signal: Tensor, mask: Tensor) -> Tensor:
         raise ValueError(f"signal must have shape (..., {', '.join(map(str, mask.shape))}), got {tuple(signal.shape)}.")
     if signal.device != mask.device:
         raise ValueError(f"mask is on {mask.device}, the signal on {signal.device}: move one by `.to(...)`.")
-    return torch.where(mask, signal, torch.zeros((), dtype=signal.dtype, device=signal.device))
+    known = torch.where(mask, signal, torch.zeros((), dtype=signal.dtype, device=signal.device))
+    _checks.finite(known, "signal")
+    return known

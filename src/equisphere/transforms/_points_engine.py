@@ -11,8 +11,8 @@ from equisphere.transforms import _nufft
 from equisphere.transforms._point_harmonics import harmonics_at
 from equisphere.transforms._refinement import conjugate_gradients
 
-#: a table of harmonics of at most so many numbers is made once; a larger one in chunks of this size, at every use
-TABLE_NUMBERS = 2**23
+#: a table of harmonics of at most so many numbers is made once; a larger one, at every use, in chunks that stay in cache
+TABLE_NUMBERS, CHUNK_NUMBERS = 2**23, 2**20
 
 #: from so many numbers in the table and this band limit on, the non-uniform FFT is faster, where there is one
 FFT_NUMBERS, FFT_BANDWIDTH = 2**22, 16
@@ -28,7 +28,7 @@ class PointSums:
         if fast is None:
             fast = numbers >= FFT_NUMBERS and bandwidth >= FFT_BANDWIDTH and _nufft.available(points)
         self._fast = _nufft.NonUniformFFT(self.points, bandwidth) if fast else None
-        self._chunk = max(1, TABLE_NUMBERS // bandwidth**2)
+        self._chunk = max(1, CHUNK_NUMBERS // bandwidth**2)
         self._table = harmonics_at(self.points, bandwidth) if numbers <= TABLE_NUMBERS and not fast else None
 
     def to_points(self, c: Float[Tensor, "coefficients k"]) -> Float[Tensor, "n k"]:

@@ -6,7 +6,7 @@ coefficients c that minimise sum_i w_i |f_i - (Yc)_i|^2 are those with G c = Y^T
 
 import warnings
 from collections.abc import Callable
-from math import acosh, ceil
+from math import acosh, ceil, cosh
 
 import torch
 from jaxtyping import Float
@@ -59,6 +59,12 @@ def chebyshev_steps(bounds: tuple[float, float], tolerance: float) -> int:
     return max(0, ceil(acosh(1 / tolerance) / acosh((b + a) / (b - a))) - 1) if tolerance < 1 else 0
 
 
+def worst_condition(tolerance: float, steps: int) -> float:
+    """Largest condition number that so many products with G bring to the tolerance: `chebyshev_steps` turned round."""
+    x = cosh(acosh(1 / tolerance) / (steps + 1))
+    return (x + 1) / (x - 1)
+
+
 def chebyshev(
     gram: Gram, right: Float[Tensor, "coefficients n"], bounds: tuple[float, float], steps: int
 ) -> Float[Tensor, "coefficients n"]:
@@ -91,7 +97,7 @@ def conjugate_gradients(
     Warns:
         RuntimeWarning: where the residual is far above the tolerance, and above rounding, in the end.
     """
-    x = torch.zeros_like(right)
+    x = 0 * right  # NaN stays NaN: it must not end as a solution
     residual = direction = right
     energy = residual.square().sum(0)
     wanted = energy * tolerance**2

@@ -129,7 +129,8 @@ class SHT(nn.Module):
             raise ValueError(
                 f"signal must have shape (..., {', '.join(map(str, self.grid.shape))}) with at least one signal, as the grid "
                 f"{self.grid} has, got {tuple(signal.shape)}. "
-                "Other sizes: es.grids.DriscollHealy(nlat=..., nlon=...) and its siblings take any."
+                "Take the grid that the samples are on: DriscollHealy(nlat=..., nlon=...) and its siblings for tables of any "
+                "size, HEALPix(nside) for 12 nside^2 pixels, Scattered(points) for any points."
             )
         if signal.is_complex():
             parts = self._from_grid(torch.stack((signal.real, signal.imag)), weighted)
