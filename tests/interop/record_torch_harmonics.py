@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch_harmonics import RealSHT
 
 FILE = Path(__file__).parent / "torch_harmonics_0_9_3.npz"
 NLAT, NLON, L = 6, 12, 6
 
 if __name__ == "__main__":
+    from torch_harmonics import RealSHT
+
     signal = torch.randn(NLAT, NLON, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     recorded = {"signal": signal.numpy()}
     for norm in ("ortho", "four-pi", "schmidt"):

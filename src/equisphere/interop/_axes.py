@@ -49,7 +49,7 @@ class Axes:
         if not even or abs(abs(step) * kept - 360) > TOLERANCE * abs(step) * kept:
             raise ValueError(
                 f"longitudes must go once around the sphere in equal steps, got {n} from {longitudes[0]:g} to "
-                f"{longitudes[-1]:g} degrees. Sort them (`array.sortby`) or take the whole sphere; a region is no signal on a grid."
+                f"{longitudes[-1]:g} degrees. Sort them (`array.sortby`) or take the whole sphere; a region is no grid."
             )
         step = 360 / kept
         east = longitudes[:kept] % 360
@@ -128,6 +128,6 @@ def _matching_grid(latitudes: np.ndarray, nlon: int) -> RingGrid:
         for g, miss in zip(grids, misses, strict=True)
     )
     raise ValueError(
-        f"{nlat} latitudes from {latitudes[0]:.6g} to {latitudes[-1]:.6g} degrees fit no grid of the whole sphere; at the worst "
+        f"{nlat} latitudes from {latitudes[0]:.6g} to {latitudes[-1]:.6g} degrees fit no grid of the sphere; at the worst "
         f"ring they miss {tried} degrees. Interpolate to one (`array.interp`), or fill up a region to the whole sphere."
     )

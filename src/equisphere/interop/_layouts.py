@@ -20,11 +20,8 @@ def orders_and_degrees(lmax: int, mmax: int) -> tuple[np.ndarray, np.ndarray]:
 
 def alm_limits(size: int, lmax: int | None, mmax: int | None) -> tuple[int, int]:
     """(lmax, mmax) of an `alm` of so many entries, or an error that says why none fits."""
-    if lmax is None and mmax is None:
-        lmax = (isqrt(8 * size + 1) - 3) // 2
-    elif lmax is None and mmax is not None and (2 * size - mmax * (1 - mmax)) % (2 * (mmax + 1)) == 0:
-        lmax = (2 * size - mmax * (1 - mmax)) // (2 * (mmax + 1)) - 1
-    lmax = -1 if lmax is None else lmax
+    if lmax is None:
+        lmax = (isqrt(8 * size + 1) - 3) // 2 if mmax is None else (2 * size // (mmax + 1) + mmax - 2) // 2
     mmax = lmax if mmax is None else mmax
     if not 0 <= mmax <= lmax or (mmax + 1) * (2 * lmax + 2 - mmax) // 2 != size:
         raise ValueError(
@@ -58,7 +55,11 @@ def from_half(square: Tensor) -> Tensor:
     degree, order = (torch.from_numpy(x).to(square.device) for x in degrees_and_orders(square.shape[-1]))
     a = square[..., degree, order.abs()]
     sign = (1 - 2 * (order % 2)).to(a.real.dtype)
-    return to_real_basis(torch.where(order < 0, sign * a.conj(), torch.where(order == 0, a.real, a))).real
+    return to_real_basis(
+        torch.where(
+            order < 0, sign * a.conj(), torch.where(order == 0, torch.complex(a.real, torch.zeros_like(a.real)), a)
+        )
+    ).real
 
 
 def square(a: Tensor, name: str) -> Tensor:

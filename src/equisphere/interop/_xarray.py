@@ -23,8 +23,9 @@ def from_xarray(
     Dimensions are found by the CF conventions (`standard_name`, `units` of degrees_north and degrees_east) or by the names
     lat, latitude, lon, long, longitude, whatever their order; all other dimensions stay in front, in theirs.
     Rows may run either way, columns from any meridian eastwards or westwards, with the first one repeated at the end or not;
-    the signal has the grid's order, row 0 the northernmost and column 0 at longitude 0. The grid is the one whose latitudes the array has:
-    `DriscollHealy` (either variant), `ClenshawCurtis` or `GaussLegendre`, to a hundredth of a row (files round them).
+    the signal has the grid's order, row 0 the northernmost and column 0 at longitude 0. The grid is the one whose latitudes
+    the array has: `DriscollHealy` (either variant), `ClenshawCurtis` or `GaussLegendre`, to a
+    hundredth of a row (files round them).
 
     Args:
         array: the map or maps.
@@ -51,8 +52,8 @@ def from_xarray(
     if axes.turn != 0 and not allow_turn:
         raise ValueError(
             f"no column is at longitude 0: the first east of it is at {axes.turn:.6g} degrees. With allow_turn=True "
-            f"that column is taken for longitude 0, the sphere being turned by so much about its axis. Coefficients are brought back by "
-            f"`es.rotate(c, es.groups.rotation_about((0, 0, 1), {axes.turn * pi / 180:.6g}))`."
+            "that column is taken for longitude 0, the sphere being turned by so much about its axis. Coefficients are "
+            f"brought back by `es.rotate(c, es.groups.rotation_about((0, 0, 1), {axes.turn * pi / 180:.6g}))`."
         )
     values = np.asarray(array.transpose(..., axes.latitude, axes.longitude).values)
     if values.dtype.kind in "iub":
@@ -119,7 +120,8 @@ def to_xarray(
     if tuple(signal.shape[:-2]) != sizes:
         raise ValueError(
             f"leading dimensions of the signal, {tuple(signal.shape[:-2])}, must be those of `like` beside latitude "
-            f"and longitude, {dict(zip(others, sizes, strict=True))}. Of one of several maps: `like=array.isel({others[0] if others else 'time'}=0)`."
+            f"and longitude, {dict(zip(others, sizes, strict=True))}. "
+            f"Of one of several maps: `like=array.isel({others[0] if others else 'time'}=0)`."
         )
     coordinates = dict(like.coords)
     if (

@@ -43,12 +43,13 @@ class VectorSHT(nn.Module):
 
     def __init__(self, grid: RingGrid, bandwidth: int | None = None) -> None:
         super().__init__()
+        self._grid = grid
         self.scalar = SHT(grid, bandwidth)
 
     @property
     def grid(self) -> RingGrid:
         """The grid of the samples."""
-        return self.scalar.grid
+        return self._grid
 
     @property
     def bandwidth(self) -> int:
