@@ -2,7 +2,8 @@
 
     EQUISPHERE_DATA=... python docs/write_data.py
 
-The table stands between `<!-- begin figures -->` and `<!-- end figures -->`. Without EQUISPHERE_DATA the rows on real shapes are left out.
+The table stands between `<!-- begin figures -->` and `<!-- end figures -->`. Without EQUISPHERE_DATA the row
+on real shapes is left out.
 """
 
 import os
@@ -116,7 +117,8 @@ def real_shapes(path: Path) -> str:
         outcomes = project_files(files, Path(name) / "out", Projection(32), workers=2)
         seconds = time.perf_counter() - began
     bad = sum(o.error is not None for o in outcomes)
-    return f"| 2,000 meshes of real objects, 6 channels, 64 x 64 rays, 2 processes, file to file ({bad} failed) | {seconds:.0f} s | |"
+    what = f"2,000 meshes of real objects, 6 channels, 64 x 64 rays, 2 processes, file to file ({bad} failed)"
+    return f"| {what} | {seconds:.0f} s | |"
 
 
 def main() -> None:

@@ -128,9 +128,8 @@ def write_mesh(mesh: Mesh, path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() not in MESH_SUFFIXES - {".gltf"}:
         raise ValueError(f"a mesh is written as {', '.join(sorted(MESH_SUFFIXES - {'.gltf'}))}, not {path.name}.")
-    content = trimesh.Trimesh(mesh.vertices.numpy(), mesh.faces.numpy(), process=False).export(
-        file_type=path.suffix[1:]
-    )
+    made = trimesh.Trimesh(mesh.vertices.numpy(), mesh.faces.numpy(), process=False)
+    content: Any = made.export(file_type=path.suffix[1:].lower())
     with replacing(path) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
