@@ -121,6 +121,11 @@ CASES = {
     ),
     "axis zero": (lambda: rotation_about((0, 0, 0), 1.0), "axis must be three numbers, not all zero"),
     "axis in the plane": (lambda: rotation_about((1, 0), 1.0), "axis must be three numbers"),
+    "one axis zero": (lambda: rotation_about(torch.eye(4, 3), 1.0), "axis must be three numbers, not all zero"),
+    "axes and angles": (
+        lambda: rotation_about(torch.ones(2, 3), torch.ones(3)),
+        "must broadcast: one angle for each axis",
+    ),
     "Euler angles of 2 x 2": (lambda: euler_angles(torch.eye(2)), r"\(..., 3, 3\)"),
     # layers
     "features without a batch": (lambda: ZonalConv(2, 3, 4)(torch.ones(2, 16)), r"\(batch, 2, L\*L\).*c\[None\]"),

@@ -98,8 +98,8 @@ def finite(x: Tensor, name: str) -> None:
         )
 
 
-def rotations(R: Tensor, name: str = "R") -> None:
-    """Check for rotation matrices `(..., 3, 3)`: orthogonal, of determinant +1."""
+def orthogonal(R: Tensor, name: str = "R") -> None:
+    """Check for rotations and reflections: orthogonal matrices `(..., 3, 3)`."""
     tensor(R, name)
     if R.ndim < 2 or R.shape[-2:] != (3, 3) or not R.is_floating_point():
         raise ValueError(
@@ -114,8 +114,16 @@ def rotations(R: Tensor, name: str = "R") -> None:
             f"{name} must be orthogonal (R R^T = I), but R R^T differs from I by {float(defect):.2g}. "
             "Make one by `es.random_rotations(n)` or project by the polar decomposition."
         )
-    if not bool((torch.linalg.det(M) > 0).all()):
-        raise ValueError(f"{name} must have determinant +1, got a reflection (determinant -1), which is no rotation.")
+
+
+def rotations(R: Tensor, name: str = "R") -> None:
+    """Check for rotation matrices `(..., 3, 3)`: orthogonal, of determinant +1."""
+    orthogonal(R, name)
+    if readable(R) and not bool((torch.linalg.det(R.detach().double()) > 0).all()):
+        raise ValueError(
+            f"{name} must have determinant +1, got a reflection (determinant -1), which is no rotation. "
+            "Reflections of coefficients: `es.transforms.act_on_coefficients`."
+        )
 
 
 def alike(x: Tensor, parameter: Tensor) -> None:

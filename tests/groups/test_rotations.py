@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import SPECIAL_ROTATIONS, about_y, about_z, from_euler, harmonics_at, unit_points
+from reference import SPECIAL_ROTATIONS, about_y, about_z, from_euler, harmonics_at, randn, unit_points
 from scipy.stats import kstest
 
 import equisphere as es
@@ -135,3 +135,21 @@ def test_an_angle_given_as_a_whole_number_means_the_same():
     turn = rotation_about((0, 0, 1), 1.0)
     assert torch.equal(rotation_about((0, 0, 1), 1), turn)
     assert torch.equal(rotation_about((0, 0, 1), torch.tensor(1)), turn)
+
+
+def test_rotations_about_many_axes():
+    """Axes and angles broadcast; each matrix is the exponential of the cross-product matrix of angle times unit axis."""
+    axes, angles = randn(4, 1, 3), randn(5)
+    R = rotation_about(axes, angles)
+    assert R.shape == (4, 5, 3, 3)
+    for i, axis in enumerate(axes[:, 0]):
+        x, y, z = (axis / axis.norm()).tolist()
+        K = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=torch.float64)
+        assert torch.allclose(R[i], torch.linalg.matrix_exp(angles[:, None, None] * K), rtol=0, atol=1e-14)
+    assert rotation_about(axes.float(), 0.5).dtype == torch.float32
+    assert rotation_about(axes, 1).dtype == torch.float64
+    assert rotation_about(axes.float(), angles).dtype == torch.float64
+
+
+def test_rotations_are_differentiable_in_axis_and_angle():
+    assert torch.autograd.gradcheck(rotation_about, (randn(2, 3).requires_grad_(), randn(2).requires_grad_()))

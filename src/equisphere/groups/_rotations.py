@@ -1,7 +1,7 @@
 """Elements of SO(3) as 3 x 3 matrices, and its Haar measure."""
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
 from equisphere import _checks
@@ -42,30 +42,49 @@ def random_rotations(
     return R.to(dtype or torch.get_default_dtype())
 
 
-def rotation_about(axis: tuple[float, float, float], angle: float | Tensor) -> Float[Tensor, "*batch 3 3"]:
+def rotation_about(
+    axis: tuple[float, float, float] | Float[Tensor, "*axes 3"], angle: float | Shaped[Tensor, "*angles"]
+) -> Float[Tensor, "*batch 3 3"]:
     """Rotation by `angle` (radians, right-handed) about `axis`: Rodrigues' formula I + sin K + (1 - cos) K^2.
 
+    Differentiable in both. Computed in float64.
+
     Args:
-        axis: direction, of any length but zero.
-        angle: one angle, or a tensor of them.
+        axis: direction, of any length but zero: three numbers, or a tensor `(..., 3)` of directions.
+        angle: one angle, or a tensor of them `(...)`, broadcast against the leading dimensions of `axis`.
+
+    Returns:
+        Matrices `(..., 3, 3)` in the dtype and on the device of the tensor given: of the angle, if both are.
 
     Raises:
-        ValueError: where the axis has no direction.
+        ValueError: where an axis has no direction, or axes and angles do not go together.
 
     >>> from math import pi
     >>> rotation_about((0, 0, 1), pi / 2).round(decimals=6) @ torch.tensor([1.0, 0.0, 0.0])  # x goes to y
     tensor([0., 1., 0.])
+    >>> rotation_about(torch.randn(5, 3), torch.rand(5)).shape
+    torch.Size([5, 3, 3])
     """
-    floats = isinstance(angle, Tensor) and angle.is_floating_point()
-    angle = torch.as_tensor(angle, dtype=None if floats else torch.get_default_dtype())
-    direction = torch.tensor(axis, dtype=torch.float64)
-    if direction.shape != (3,) or not bool(direction.norm() > 0):
-        raise ValueError(f"axis must be three numbers, not all zero, got {axis}.")
-    x, y, z = (direction / direction.norm()).tolist()
-    K = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=torch.float64, device=angle.device)
-    a = angle.double()[..., None, None]
-    R = torch.eye(3, dtype=torch.float64, device=angle.device) + a.sin() * K + (1 - a.cos()) * (K @ K)
-    return R.to(angle.dtype)
+    like = next((x for x in (angle, axis) if isinstance(x, Tensor) and x.is_floating_point()), None)
+    dtype = torch.get_default_dtype() if like is None else like.dtype
+    device = next((x.device for x in (angle, axis) if isinstance(x, Tensor)), None)
+    a = torch.as_tensor(angle, dtype=torch.float64, device=device)[..., None, None]
+    direction = torch.as_tensor(axis, dtype=torch.float64, device=device)
+    length = direction.norm(dim=-1, keepdim=True)
+    if direction.shape[-1:] != (3,) or (_checks.readable(length) and not bool((length > 0).all())):
+        raise ValueError(f"axis must be three numbers, not all zero, or a tensor (..., 3) of such, got {axis}.")
+    eye = torch.eye(3, dtype=torch.float64, device=device)
+    K = torch.linalg.cross(
+        (direction / length)[..., None], eye.expand(*direction.shape[:-1], 3, 3), dim=-2
+    )  # K v = axis x v
+    try:
+        R = eye + a.sin() * K + (1 - a.cos()) * (K @ K)
+    except RuntimeError:
+        raise ValueError(
+            f"axes {tuple(direction.shape)} and angles {tuple(a.shape[:-2])} must broadcast: "
+            "one angle for each axis, or one for all."
+        ) from None
+    return R.to(dtype)
 
 
 def euler_angles(R: Float[Tensor, "*batch 3 3"]) -> tuple[Float64[Tensor, "*batch"], ...]:

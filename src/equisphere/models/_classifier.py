@@ -11,6 +11,7 @@ from equisphere import _checks
 from equisphere.models._configured import ConfiguredModule
 from equisphere.nn import (
     Activation,
+    DirectionalActivation,
     GlobalPool,
     PowerSpectrum,
     SpectralBatchNorm,
@@ -36,13 +37,25 @@ class Block(nn.Module):
     """
 
     def __init__(
-        self, before: int, after: int, bandwidth: int, anchors: int | None, activation: str, oversampling: float
+        self,
+        before: int,
+        after: int,
+        bandwidth: int,
+        anchors: int | None,
+        activation: str,
+        oversampling: float,
+        pairs: int,
     ) -> None:
         super().__init__()
         self.pool = SpectralPool(bandwidth)
         self.conv = ZonalConv(before, after, bandwidth, anchors, bias=False)  # the shift of the norm is the bias
         self.norm = SpectralBatchNorm(after)
-        self.activation = Activation(ACTIVATIONS[activation](), bandwidth, oversampling)
+        function = ACTIVATIONS[activation]()
+        self.activation: nn.Module = (
+            DirectionalActivation(function, bandwidth, pairs, oversampling)
+            if pairs
+            else Activation(function, bandwidth, oversampling)
+        )
         self.residual = before == after
 
     def forward(self, c: Float[Tensor, "batch before coefficients"]) -> Float[Tensor, "batch after kept"]:
@@ -58,8 +71,8 @@ class SphericalClassifier(ConfiguredModule):
     Block i: spectral pooling to `bandwidths[i]`, zonal convolution to `channels[i]`, batch normalisation by power,
     nonlinearity; where the number of channels stays, the input is added (He et al. 2016). The head sees the mean and the norm
     of every degree of every channel, so that the answer for a rotated signal is the answer for the signal, but for the
-    aliasing of the nonlinearities (see `nn.Activation`). Zonal filters, means and norms do not tell a signal from its mirror
-    image; `triples` adds invariants that do.
+    aliasing of the nonlinearities (see `nn.Activation`). Zonal filters, means and norms have no direction and do not tell a
+    signal from its mirror image; `pairs` adds products of gradients to the nonlinearities, which do, and `triples` invariants.
 
     Args:
         classes: number of classes.
@@ -72,6 +85,7 @@ class SphericalClassifier(ConfiguredModule):
         hidden: width of the head's hidden layer.
         dropout: probability at which the head drops an invariant while it trains.
         triples: number of handed invariants (`nn.TripleProduct`) that the head sees besides; none by default.
+        pairs: in each block, how many pairs of its channels are compared by direction (`nn.DirectionalActivation`).
 
     Shape:
         coefficients `(batch, in_channels, bandwidths[0]**2)` to logits `(batch, classes)`.
@@ -96,6 +110,7 @@ class SphericalClassifier(ConfiguredModule):
         hidden: int = 64,
         dropout: float = 0.0,
         triples: int = 0,
+        pairs: int = 0,
     ) -> None:
         super().__init__()
         channels, bandwidths = list(channels), list(bandwidths)
@@ -111,6 +126,8 @@ class SphericalClassifier(ConfiguredModule):
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}.")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be a probability below 1, got {dropout}.")
+        if 2 * pairs > min(channels):
+            raise ValueError(f"{pairs} pairs need at least {2 * pairs} channels in each block, got {channels}.")
         self.config = {
             "classes": _checks.positive_int(classes, "classes"),
             "in_channels": _checks.positive_int(in_channels, "in_channels"),
@@ -122,12 +139,13 @@ class SphericalClassifier(ConfiguredModule):
             "hidden": _checks.positive_int(hidden, "hidden"),
             "dropout": float(dropout),
             "triples": _checks.positive_int(triples, "triples") if triples else 0,
+            "pairs": _checks.positive_int(pairs, "pairs") if pairs else 0,
         }
         self.bandwidth = bandwidths[0]
         self.blocks = nn.Sequential()
         for before, after, bandwidth in zip([in_channels, *channels], channels, bandwidths, strict=False):
             fewer = anchors if anchors is not None and anchors < bandwidth else None
-            self.blocks.append(Block(before, after, bandwidth, fewer, activation, oversampling))
+            self.blocks.append(Block(before, after, bandwidth, fewer, activation, oversampling, pairs))
         self.mean, self.spectrum = GlobalPool(), PowerSpectrum()
         self.handed = TripleProduct(channels[-1], triples) if triples else None
         invariants = channels[-1] * bandwidths[-1] + triples

@@ -1,6 +1,8 @@
 """Layers, coefficients to coefficients, each equivariant under every rotation, and their on-grid compositions."""
 
 from equisphere.nn._activation import Activation
+from equisphere.nn._directional import DirectionalActivation
+from equisphere.nn._group_conv import GroupConv
 from equisphere.nn._polynomial import Polynomial, PolynomialActivation
 from equisphere.nn._sampled import SphericalConv
 from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool
@@ -9,7 +11,9 @@ from equisphere.nn._zonal import ZonalConv
 
 __all__ = [
     "Activation",
+    "DirectionalActivation",
     "GlobalPool",
+    "GroupConv",
     "Polynomial",
     "PolynomialActivation",
     "PowerSpectrum",

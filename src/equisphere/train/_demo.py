@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from math import radians
 from pathlib import Path
 from typing import Any
 
@@ -126,18 +127,10 @@ def _accuracy_by_angle(networks: dict[str, ConfiguredModule], digits: Digits, re
     axes = torch.randn(len(data), 3, generator=torch.Generator().manual_seed(recipe.seed + 7))
     out: dict[str, Any] = {"degrees": list(ANGLES)} | {network: [] for network in networks}
     for degrees in ANGLES:
-        data.rotations = rotations_about(axes, degrees)
+        data.rotations = es.groups.rotation_about(axes, radians(degrees))
         for network, model in networks.items():
             out[network].append(accuracy(model, data))
     return out
-
-
-def rotations_about(axes: Tensor, degrees: float) -> Tensor:
-    """Rotations by one angle about many axes `(n, 3)`: the exponential of the cross-product matrices."""
-    x, y, z = torch.nn.functional.normalize(axes.double(), dim=1).mul(torch.pi * degrees / 180).unbind(1)
-    zero = torch.zeros_like(x)
-    K = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=1).unflatten(1, (3, 3))
-    return torch.linalg.matrix_exp(K).float()
 
 
 def _layer_rows(report: audit.Report) -> list[dict[str, Any]]:

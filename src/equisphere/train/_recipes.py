@@ -78,14 +78,16 @@ def recipe_of(notes: dict[str, Any], path: object) -> Recipe:
         ) from None
 
 
-SMALL = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64}
-PLANAR = {"bandwidth": 24, "channels": [16, 32, 56, 88]}
-DEEP = {
-    "channels": [24, 32, 32, 32, 32, 32, 40],
-    "bandwidths": [24, 20, 16, 16, 16, 12, 10],
+SMALL = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64, "triples": 24}
+PLANAR = {"bandwidth": 24, "channels": [16, 32, 60, 90]}
+DIRECTED = {
+    "channels": [32, 32, 32, 32, 40],
+    "bandwidths": [20, 16, 16, 12, 10],
     "anchors": 8,
     "activation": "silu",
     "hidden": 24,
+    "triples": 24,
+    "pairs": 12,
 }
 
 RECIPES: dict[str, Recipe] = {
@@ -96,10 +98,10 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             "spherical-mnist",
             "SphericalClassifier",
-            DEEP,
+            DIRECTED,
             data="mnist",
-            jitter=0.06,
-            epochs=24,
+            jitter=0.1,
+            epochs=12,
             learning_rate=5e-3,
             weight_decay=0.02,
         ),

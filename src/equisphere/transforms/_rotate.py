@@ -12,7 +12,7 @@ from torch import Tensor
 from equisphere import _checks
 from equisphere.grids import RingGrid
 from equisphere.groups import euler_angles
-from equisphere.harmonics import to_real, wigner_d_series
+from equisphere.harmonics import degrees_and_orders, to_real, wigner_d_series
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
 from equisphere.transforms._sht import SHT
 
@@ -94,8 +94,10 @@ class _Rotate(torch.autograd.Function):
         by_R = None
         if ctx.needs_input_grad[1]:
             torque = torch.stack([(gradient * g).sum(-1) for g in _Generators.apply(rotated)], dim=-1).to(R.dtype)
-            cross = _cross_matrix(torque / 2)
-            by_R = (cross @ R.mT).mT if ctx.inverse else cross @ R
+            # [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows
+            by_R = torch.linalg.cross(
+                (torque[:, None] if ctx.inverse else torque[..., None]) / 2, R, dim=-1 if ctx.inverse else -2
+            )
         return by_c, by_R, None
 
     @staticmethod
@@ -142,12 +144,6 @@ class _Generators(torch.autograd.Function):
 def _batched(x: Tensor, dim: int | None, size: int) -> Tensor:
     """With the mapped dimension in front; repeated, where there is none."""
     return x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
-
-
-def _cross_matrix(w: Tensor) -> Tensor:
-    x, y, z = w.unbind(-1)
-    zero = torch.zeros_like(x)
-    return torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1).unflatten(-1, (3, 3))
 
 
 def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotations 3 3"]) -> Tensor:
@@ -197,6 +193,40 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
         ) from None
     flat = c.expand(*leading, -1).reshape(-1, c.shape[-1])
     return _Rotate.apply(flat, R.expand(*leading, 3, 3).reshape(-1, 3, 3), False).reshape(*leading, c.shape[-1])
+
+
+def act_on_coefficients(g: Float[Tensor, "*elements 3 3"], c: Shaped[Tensor, "*batch coefficients"]) -> Tensor:
+    """(g.f)(x) = f(g^-1 x) for rotations and reflections g: O(3) acting on coefficients, channels untouched.
+
+    A rotation acts as in `rotate`. A reflection is g = -R with a rotation R, and takes f_lm to (-1)^l (R.f)_lm, since
+    Y_lm(-x) = (-1)^l Y_lm(x). This is for scalar signals: their values stay, only places move.
+
+    Args:
+        g: orthogonal matrices `(..., 3, 3)`, such as the elements of `groups.O3`.
+        c: coefficients `(..., L*L)`, real or complex; leading dimensions are broadcast as in `rotate`.
+
+    Returns:
+        Coefficients `(..., L*L)` in the dtype of `c`.
+
+    Raises:
+        ValueError: as `rotate` does, but for reflections.
+
+    >>> import torch, equisphere as es
+    >>> c = torch.randn(2, 9)
+    >>> act_on_coefficients(-torch.eye(3), c).sign() * c.sign()  # degree 1 is odd
+    tensor([[ 1., -1., -1., -1.,  1.,  1.,  1.,  1.,  1.],
+            [ 1., -1., -1., -1.,  1.,  1.,  1.,  1.,  1.]])
+    >>> layer = es.nn.ZonalConv(1, 2, bandwidth=3)
+    >>> act = es.transforms.act_on_coefficients
+    >>> es.groups.equivariance_error(layer, es.groups.O3(2), act, act, c[:, None]).worst < 1e-5
+    True
+    """
+    _checks.orthogonal(g, "g")
+    _checks.bandwidth_of(c)
+    sign = torch.linalg.det(g.detach().double()).sign().to(g)
+    odd = torch.from_numpy(degrees_and_orders(_checks.bandwidth_of(c))[0] % 2 == 1).to(c.device)
+    rotated = rotate(c, g * sign[..., None, None])
+    return torch.where(odd & (sign < 0).to(c.device)[..., None], -rotated, rotated)
 
 
 def rotate_signal(

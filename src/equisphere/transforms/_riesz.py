@@ -1,0 +1,154 @@
+"""Directional samples of a signal: its Riesz transform, a tangent vector field of the same power."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from math import isqrt
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from equisphere.grids import GaussLegendre
+from equisphere.harmonics import degrees_and_orders
+from equisphere.transforms._basis import partner_index
+from equisphere.transforms._columns import columns, uncolumns
+from equisphere.transforms._engine import ring_engine
+from equisphere.transforms._linear import linear
+
+#: components south and east of a tangent field
+Field = tuple[Tensor, Tensor]
+
+
+def riesz_samples(x: Float[Tensor, "coefficients n"], grid: GaussLegendre) -> tuple[Tensor, Tensor]:
+    """The field u = grad (-Delta)^(-1/2) f of each signal on the rings of `pointwise`: its components south and east.
+
+    The Riesz transform of the sphere: every degree but l = 0 keeps its power and becomes directions.
+    It is computed as sin(theta) u, whose components have band limit L + 1; no Gauss-Legendre ring lies on a pole.
+
+    Args:
+        x: coefficients, the signals side by side.
+        grid: with an even number of rings, that carries band limit L + 1.
+    """
+    south, east = linear(
+        x, partial(_to_grid, grid=grid), partial(_from_grid, grid=grid, bandwidth=isqrt(len(x)))
+    ).chunk(2, dim=-1)
+    return south, east
+
+
+def directional(
+    function: Callable[[Tensor], Tensor],
+    compare: Callable[[Field, Field], tuple[Tensor, Tensor]],
+    single: Float[Tensor, "*batch channels coefficients"],
+    first: Float[Tensor, "*batch pairs coefficients"],
+    second: Float[Tensor, "*batch pairs coefficients"],
+    grid: GaussLegendre,
+) -> Float[Tensor, "*batch more coefficients"]:
+    """Coefficients of function(f), f in `single`, and of the products of the Riesz transforms of pairs.
+
+    As `pointwise`, everything is projected to the band limit of the signals.
+
+    Args:
+        function: acts on each number of a tensor alone and keeps its shape.
+        compare: makes two products of the components (south, east) of two fields, point by point, that do not depend on the
+            frame.
+        single: signals for `function`.
+        first: signals whose Riesz transform is the first field of each pair.
+        second: those of the second.
+        grid: as in `pointwise`; carries the band limit of the signals + 1.
+
+    Raises:
+        ValueError: where the grid is too coarse or has an odd number of rings.
+
+    >>> import torch
+    >>> c = torch.randn(5, 3, 64)
+    >>> def products(u, v):
+    ...     return u[0] * v[0] + u[1] * v[1], u[0] * v[1] - u[1] * v[0]
+    >>> directional(torch.tanh, products, c, c[:, :1], c[:, 1:2], GaussLegendre(12, nlat=12)).shape
+    torch.Size([5, 5, 64])
+    """
+    L = isqrt(single.shape[-1])
+    if grid.nlat % 2 or grid.exact_degree < 2 * L:
+        raise ValueError(f"directions of band limit {L} need an even number of rings that carry {L + 1}, got {grid}.")
+    engine = ring_engine(grid, L, mirrored=True)
+    to_grid = [partial(engine.to_grid, weighted=weighted) for weighted in (False, True)]
+    from_grid = [partial(engine.from_grid, weighted=weighted) for weighted in (False, True)]
+    batch = single.shape[:-2]
+    x = [columns(part.movedim(-2, 0), 1) for part in (single, first, second)]  # channel after channel
+    parts = [function(linear(x[0], to_grid[0], from_grid[0]))] if x[0].numel() else []
+    south, east = riesz_samples(torch.cat(x[1:], dim=1), grid)
+    pairs = [(a, b) for a, b in zip(south.chunk(2, dim=-1), east.chunk(2, dim=-1), strict=True)]
+    parts += compare(*pairs)
+    c = linear(torch.cat(parts, dim=-1), from_grid[1], to_grid[1])
+    return uncolumns(c, torch.Size((-1, *batch))).movedim(0, -2)
+
+
+def _to_grid(x: Tensor, grid: GaussLegendre) -> Tensor:
+    """Coefficients `(L*L, n)` to samples `(nlat, nlon, 2 n)`: the components south, then those east."""
+    L = isqrt(len(x))
+    root, order, *lowered = _tables(L, x.dtype, x.device)
+    x = x * root
+    south = _neighbours(x, *lowered[:4])
+    east = order * x.index_select(0, partner_index(L, x.device)[1])
+    east = torch.nn.functional.pad(east, (0, 0, 0, 2 * L + 1))  # degree L, which d/dphi does not reach
+    slopes = torch.cat((south, east), dim=1)
+    samples = ring_engine(grid, L + 1, mirrored=True).to_grid(slopes, weighted=False)
+    return samples * _cosecant(grid, x.dtype, x.device)
+
+
+def _from_grid(u: Tensor, grid: GaussLegendre, bandwidth: int) -> Tensor:
+    """The transpose of `_to_grid`."""
+    L = bandwidth
+    root, order, *lowered = _tables(L, u.dtype, u.device)
+    slopes = ring_engine(grid, L + 1, mirrored=True).from_grid(u * _cosecant(grid, u.dtype, u.device), weighted=False)
+    south, east = slopes.chunk(2, dim=1)
+    east = (order * east[: L * L]).index_select(0, partner_index(L, u.device)[1])
+    return root * (_neighbours(south, *lowered[4:]) + east)
+
+
+def _neighbours(x: Tensor, below: Tensor, above: Tensor, by_below: Tensor, by_above: Tensor) -> Tensor:
+    """Of each coefficient the weighted sum of those one degree lower and one higher."""
+    return x.index_select(0, below) * by_below + x.index_select(0, above) * by_above
+
+
+@lru_cache(maxsize=32)
+def _tables(bandwidth: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """(-Delta)^(-1/2), the order m, then places and factors for `_neighbours`: sin(theta) d/dtheta and its transpose.
+
+    sin(theta) dP_lm/dtheta = l alpha_{l+1,m} P_{l+1,m} - (l+1) alpha_{l,m} P_{l-1,m}, alpha_{l,m}^2 = (l^2 - m^2) / (4 l^2 - 1)
+    (DLMF 14.10.5 for orthonormal P_lm).
+    """
+    degree, order = (torch.from_numpy(n).double() for n in degrees_and_orders(bandwidth + 1))
+    inner = slice(bandwidth**2)
+
+    def alpha(l: Tensor, m: Tensor) -> Tensor:
+        return ((l**2 - m**2).clamp(min=0) / (4 * l**2 - 1).abs()).sqrt()
+
+    def places(l: Tensor, m: Tensor, end: int) -> tuple[Tensor, Tensor]:
+        below, above = (l - 1) * l + m, (l + 1) * (l + 2) + m
+        return torch.where(l > m.abs(), below, 0).long(), torch.where(l + 1 < end, above, 0).long()
+
+    up, down = degree * alpha(degree + 1, order), -(degree + 1) * alpha(degree, order)  # of degree l to l + 1 and l - 1
+    forth = places(degree, order, bandwidth)
+    back = places(degree[inner], order[inner], bandwidth + 1)
+    ends = torch.where(degree + 1 < bandwidth, 1.0, 0.0)
+    from_below = (degree - 1) * alpha(degree, order)
+    from_above = -(degree + 2) * alpha(degree + 1, order) * ends
+    power = degree[inner] * (degree[inner] + 1)
+    root = torch.where(power > 0, power.clamp(min=1).rsqrt(), 0.0)
+    numbers = [
+        x.to(device, dtype)[:, None] for x in (root, order[inner], from_below, from_above, up[inner], down[inner])
+    ]
+    return (
+        *numbers[:2],
+        *(index.to(device) for index in forth),
+        *numbers[2:4],
+        *(index.to(device) for index in back[::-1]),
+        *numbers[4:],
+    )
+
+
+@lru_cache(maxsize=32)
+def _cosecant(grid: GaussLegendre, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """1 / sin(theta) of each ring `(nlat, 1, 1)` in the engine's mirrored order."""
+    north = grid.colatitudes[: grid.nlat // 2]
+    return (1 / north.sin()).repeat(2)[:, None, None].to(device, dtype)
