@@ -1,5 +1,7 @@
 """An audit finds a fault in the layer where it sits, accuses nothing else, and leaves the model as it was."""
 
+import time
+
 import pytest
 import torch
 from models_to_audit import (
@@ -20,6 +22,7 @@ from torch import nn
 
 import equisphere as es
 from equisphere import audit
+from equisphere.train import RECIPES
 
 BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 
@@ -257,3 +260,17 @@ def test_what_cannot_be_audited_is_explained():
 class Nan(nn.Module):
     def forward(self, c):
         return c / 0 * 0
+
+
+@pytest.mark.slow
+def test_the_demos_network_takes_twenty_seconds_at_most():
+    recipe = RECIPES["digits"].settings
+    model = es.models.SphericalClassifier(**recipe)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        began = time.process_time()
+        audit.audit(model, torch.randn(32, 1, model.bandwidth**2), rotations=32)
+        assert time.process_time() - began < 40  # on one thread, with every shape checked
+    finally:
+        torch.set_num_threads(threads)

@@ -33,7 +33,8 @@ class Aliasing:
         transfer: `(H, b)`: power that is carried from each degree of f_r to each degree of the output, summed over signals.
         grid: the grid.
 
-    >>> Aliasing(*[torch.ones(1, 4)] * 3, *[torch.ones(2)] * 3, torch.eye(3), None).degrees_from.tolist()
+    >>> ones = torch.ones(1, 4).double()
+    >>> Aliasing(ones, ones, ones, torch.eye(3), ones[0], ones[0], torch.eye(3).double(), None).degrees_from.tolist()
     [1.0, 1.0, 1.0]
     """
 

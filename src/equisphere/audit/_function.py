@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
 from equisphere.audit._preserve import preserved
-from equisphere.groups import relative_error
-from equisphere.transforms import rotate
+from equisphere.groups import act_trivially, equivariance_error
+from equisphere.transforms import act_on_coefficients
 
 
 def rotation_error(
@@ -34,6 +33,7 @@ def rotation_error(
     Raises:
         ValueError: where the output vanishes, so that no relative error exists, is not finite, or cannot be rotated.
 
+    >>> import torch
     >>> c, R = torch.randn(2, 3, 64), torch.linalg.qr(torch.randn(4, 3, 3))[0]
     >>> R = R * torch.linalg.det(R)[:, None, None]
     >>> bool((rotation_error(lambda c: 2 * c, c, R) < 1e-5).all())
@@ -42,19 +42,15 @@ def rotation_error(
     if not callable(function):
         raise ValueError(f"function must be callable, such as a module, got {function!r}.")
     module = function if isinstance(function, nn.Module) else nn.Module()
-    with preserved(module), torch.no_grad():
-        straight = function(c)
-        _checks.finite(straight, "the output of the function")
-        errors = []
-        for matrix in R:
-            expected = straight if invariant else _turned(straight, matrix)
-            errors.append(relative_error(function(rotate(c, matrix)), expected))
-    return torch.stack(errors)
+    act_out = act_trivially if invariant else _turned
+    with preserved(module):
+        return equivariance_error(function, R, act_on_coefficients, act_out, c).errors
 
 
-def _turned(output: Tensor, matrix: Tensor) -> Tensor:
+def _turned(matrix: Tensor, output: Tensor) -> Tensor:
+    _checks.finite(output, "the output of the function")
     try:
-        return rotate(output, matrix)
+        return act_on_coefficients(matrix, output)
     except ValueError as error:
         raise ValueError(
             f"the output cannot be rotated as coefficients; for invariants, give invariant=True. {error}"

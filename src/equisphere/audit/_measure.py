@@ -160,7 +160,7 @@ def gap(representation: Representation, found: Tensor, ideal: Tensor, full: bool
     difference = found - ideal
     if not full:
         return Gap(_ratio(norm(difference), norm(ideal)), float("nan"))
-    largest = _ratio(representation.values(difference).abs().max(), representation.values(ideal).abs().max())
+    largest = _ratio(*(_largest(representation.values(x)) for x in (difference, ideal)))
     powers = None
     if representation.bandwidth(ideal):
         powers = (_power(ideal), _power(difference))
@@ -170,6 +170,10 @@ def gap(representation: Representation, found: Tensor, ideal: Tensor, full: bool
 def norm(x: Tensor) -> Tensor:
     """L2 norm in double precision."""
     return torch.linalg.vector_norm(torch.view_as_real(x.resolve_conj()) if x.is_complex() else x, dtype=torch.float64)
+
+
+def _largest(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, float("inf"))
 
 
 def _ratio(size: Tensor, whole: Tensor) -> float:

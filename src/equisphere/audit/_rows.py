@@ -36,12 +36,12 @@ class Errors:
 
     Attributes:
         l2: in the L2 norm, for each rotation of the audit.
-        largest: in the maximum norm, for the same.
+        largest: in the maximum norm, for the first eight of them.
         about_z: in the L2 norm, for rotations about the z axis.
     """
 
     l2: Float[Tensor, "n"]
-    largest: Float[Tensor, "n"]
+    largest: Float[Tensor, "few"]
     about_z: Float[Tensor, "nz"]
 
     @property
@@ -71,7 +71,7 @@ class Errors:
             "worst": self.worst,
             "worst_rotation": self.worst_rotation,
             "spread": self.spread,
-            "largest": float(self.largest.max()),
+            "largest": float(self.largest.max()) if len(self.largest) else None,
             "about_z": float(self.about_z.max()) if len(self.about_z) else None,
             "errors": self.l2.tolist(),
             "errors_about_z": self.about_z.tolist(),

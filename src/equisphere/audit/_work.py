@@ -1,6 +1,7 @@
 """The runs of one audit, and what is made of them."""
 
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 import torch
@@ -22,23 +23,26 @@ class Tally:
     largest: list[float] = field(default_factory=list)
     about_z: list[float] = field(default_factory=list)
     spectra: tuple[Tensor, Tensor] | None = None
+    looked: int = 0  # at how many spectra
 
     def add(self, which: str, found: Gap) -> None:
         if which == "about_z":
             self.about_z.append(found.error)
             return
         self.l2.append(found.error)
-        self.largest.append(found.largest)
+        if not isnan(found.largest):
+            self.largest.append(found.largest)
         if found.spectra is not None:
             old = self.spectra
             fits = old is not None and len(old[0]) == len(found.spectra[0])
             self.spectra = (old[0] + found.spectra[0], old[1] + found.spectra[1]) if old and fits else found.spectra
+            self.looked = self.looked + 1 if old and fits else 1
 
     def errors(self) -> Errors:
         return Errors(*(torch.tensor(x, dtype=torch.float64) for x in (self.l2, self.largest, self.about_z)))
 
     def mean_spectra(self) -> tuple[Tensor, Tensor] | None:
-        return None if self.spectra is None else (self.spectra[0] / len(self.l2), self.spectra[1] / len(self.l2))
+        return None if self.spectra is None else (self.spectra[0] / self.looked, self.spectra[1] / self.looked)
 
 
 class Work:
@@ -149,8 +153,8 @@ class Work:
             self.tracer.run(visit, *arguments, **keywords)
         return found
 
-    def measure(self, which: str, matrix: Tensor) -> None:
-        """One rotation: the run with ideal inputs, and the undisturbed one."""
+    def measure(self, which: str, matrix: Tensor, full: bool) -> None:
+        """One rotation: the run with ideal inputs, and the undisturbed one; where `full`, the maximum norm and spectra too."""
         turned: dict[Place, Tensor] = {}
         charges: dict[Owner, Gap] = {}
         unknown: list[str] = []
@@ -175,7 +179,7 @@ class Work:
                 base = self.reference.slots[place].same_as or place
                 shape_kept = x.shape == slot.like.shape
                 contents = slot.representation.contents(x) if shape_kept else x
-                found = gap(slot.representation, contents, ideal(base, slot), full=which == "l2")
+                found = gap(slot.representation, contents, ideal(base, slot), full)
                 if unknown:
                     self.includes[slot.owner] = tuple(dict.fromkeys(unknown))
                     unknown.clear()
@@ -190,7 +194,9 @@ class Work:
         for place, straight in self.straight.items():
             representation = self.reference.slot(place).representation  # type: ignore[union-attr]
             if place in gathered and representation is not None:
-                found = gap(representation, gathered[place], representation.turn(straight, matrix), place == self.out)
+                found = gap(
+                    representation, gathered[place], representation.turn(straight, matrix), full and place == self.out
+                )
                 self.reaching.setdefault(place, Tally()).add(which, found)
         here, before = gathered[self.out], self.straight[self.out]
         choice = isinstance(self.out_representation, Invariant) and before.ndim == 2 and before.shape[1] > 1
