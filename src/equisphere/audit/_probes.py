@@ -122,26 +122,21 @@ class Probes:
         return self._mixtures().get(owner, (False, False))[0]
 
     def refined(self, owner: Owner) -> float | None:
-        """Median error of a layer of coefficients that has an attribute `grid`, on a grid twice as fine; None for other
-        layers."""
+        """Median error of a layer of coefficients with an attribute `grid`, on a grid twice as fine; None for other layers."""
         module = self.tracer.modules[owner[0]]
         grid = getattr(module, "grid", None)
-        slots = [self.reference.slot(Place(*owner, side, 0)) for side in ("in", "out")] if not isinstance(grid,
-        RingGrid
-        
-        R Ri Rin Ring RingG RingGr RingGri RingGrid RingGrid) or any(s is None or s.contents is None for s in
-        slots slots) slots):
+        source, target = (self.reference.slot(Place(*owner, side, 0)) for side in ("in", "out"))
+        if not isinstance(grid, RingGrid) or source is None or target is None or source.contents is None:
             return None
-        takes, gives = (slot.representation for slot in slots if slot is not None)
-        before = slots[0].contents  # type: ignore[union-attr]
-        if not isinstance(takes, Coefficients) or not isinstance(gives, Coefficients) or before is None:
+        takes, gives, before, like = source.representation, target.representation, source.contents, source.like
+        if not isinstance(takes, Coefficients) or not isinstance(gives, Coefficients):
             return None
         finer = copy(module)  # shares its parameters
         options = {"poles": grid.poles} if hasattr(grid, "poles") else {}
         finer.__dict__["grid"] = type(grid)(grid.bandwidth, nlat=2 * grid.nlat, nlon=2 * grid.nlon, **options)
 
         def run(contents: Tensor) -> Tensor:
-            return gives.contents(finer.forward(takes.restore(contents, slots[0].like)))  # type: ignore[union-attr]
+            return gives.contents(finer.forward(takes.restore(contents, like)))
 
         try:
             with torch.no_grad():
