@@ -1,6 +1,7 @@
 """Why a part is not exact: runs with other signals between the parts, in place of rotated ones."""
 
 from collections.abc import Callable
+from copy import copy
 from math import ceil
 from typing import Any
 
@@ -10,12 +11,12 @@ from torch import Tensor
 from equisphere.audit._measure import Owner, Reference, Slot, forced, gap, norm
 from equisphere.audit._representations import Representation
 from equisphere.audit._rows import Errors, tolerance_of
-from equisphere.audit._sphere import Samples
+from equisphere.audit._sphere import Coefficients, Samples
 from equisphere.audit._trace import Place, Tracer
+from equisphere.grids import RingGrid
 from equisphere.groups import random_rotations
-from equisphere.transforms import SHT
 
-#: by how much an error has to fall, on signals of half the band limit, to be put down to resolution
+#: by how much an error has to fall, on signals of half the band limit or a grid twice as fine, to be put down to resolution
 FALLS_NONLINEAR, FALLS = 2.0, 4.0
 
 
@@ -24,7 +25,10 @@ def judge(errors: Errors, tolerance: float, owner: Owner, probes: "Probes") -> t
     if errors.worst <= tolerance:
         return "exact", None
     smooth = probes.smooth(owner)
-    if probes.pointwise(owner) or probes.composed(owner):
+    if probes.pointwise(owner):
+        return "aliasing", smooth
+    finer = probes.refined(owner)
+    if finer is not None and finer < errors.median / FALLS_NONLINEAR:
         return "aliasing", smooth
     if (
         smooth is not None
@@ -117,23 +121,33 @@ class Probes:
         """Whether every node is treated alike and apart from the others: such a map follows rotations of functions."""
         return self._mixtures().get(owner, (False, False))[0]
 
-    def composed(self, owner: Owner) -> bool:
-        """Whether a layer is synthesis, a pointwise function and analysis, as its attributes function and grid say."""
+    def refined(self, owner: Owner) -> float | None:
+        """Median error of a layer of coefficients with an attribute `grid`, on a grid twice as fine; None for other layers."""
         module = self.tracer.modules[owner[0]]
-        function, grid = getattr(module, "function", None), getattr(module, "grid", None)
-        slots = [self.reference.slot(Place(*owner, side, 0)) for side in ("in", "out")]
-        if not callable(function) or grid is None or any(s is None or s.contents is None for s in slots):
-            return False
-        before, after = (slot.contents for slot in slots if slot is not None)
+        grid = getattr(module, "grid", None)
+        source, target = (self.reference.slot(Place(*owner, side, 0)) for side in ("in", "out"))
+        if not isinstance(grid, RingGrid) or source is None or target is None or source.contents is None:
+            return None
+        takes, gives, before, like = source.representation, target.representation, source.contents, source.like
+        if not isinstance(takes, Coefficients) or not isinstance(gives, Coefficients):
+            return None
+        finer = copy(module)  # shares its parameters
+        options = {"poles": grid.poles} if hasattr(grid, "poles") else {}
+        finer.__dict__["grid"] = type(grid)(grid.bandwidth, nlat=2 * grid.nlat, nlon=2 * grid.nlon, **options)
+
+        def run(contents: Tensor) -> Tensor:
+            return gives.contents(finer.forward(takes.restore(contents, like)))
+
         try:
-            x = torch.randn(64, generator=self.generator, dtype=torch.float64).to(before)
-            L = slots[1].representation.bandwidth(after)  # type: ignore[union-attr,arg-type]
             with torch.no_grad():
-                expected = SHT(grid, L)(function(SHT(grid).inverse(before)))  # type: ignore[arg-type]
-                alike = torch.equal(function(x).flip(0), function(x.flip(0)))
+                straight = run(before)
+                errors = [
+                    gap(gives, run(takes.turn(before, R)), gives.turn(straight, R)).error
+                    for R in random_rotations(3, self.generator, torch.float64)
+                ]
         except (ValueError, RuntimeError, TypeError):
-            return False
-        return alike and _near(after, expected, tolerance_of(slots[1].like.dtype))  # type: ignore[arg-type,union-attr]
+            return None
+        return sorted(errors)[1]
 
     def affine(self, owner: Owner) -> bool:
         """Whether the mean of two inputs goes to the mean of their outputs."""
