@@ -29,11 +29,8 @@ def judge(errors: Errors, tolerance: float, owner: Owner, probes: "Probes") -> t
     sampled, affine = probes.sampled(owner), probes.affine(owner)
     falls = smooth / errors.median if smooth is not None and errors.median > 0 else inf
     verdict = "not equivariant"
-    if (
-        probes.pointwise(owner)
-        or (finer is not None and finer < errors.median / FALLS_NONLINEAR)
-        or (falls < 1 / FALLS_NONLINEAR and not affine and not sampled)
-    ):
+    on_finer = finer is not None and finer < errors.median / FALLS_NONLINEAR
+    if probes.pointwise(owner) or on_finer or (falls < 1 / FALLS_NONLINEAR and not affine and not sampled):
         verdict = "aliasing"
     elif falls < 1 / FALLS and (sampled or not affine):
         verdict = "approximate"
