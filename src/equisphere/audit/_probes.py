@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import torch
@@ -25,23 +25,18 @@ def judge(errors: Errors, tolerance: float, owner: Owner, probes: "Probes") -> t
     if errors.worst <= tolerance:
         return "exact", None
     smooth = probes.smooth(owner)
-    if probes.pointwise(owner):
-        return "aliasing", smooth
     finer = probes.refined(owner)
-    if finer is not None and finer < errors.median / FALLS_NONLINEAR:
-        return "aliasing", smooth
-    if (
-        smooth is not None
-        and smooth < errors.median / FALLS_NONLINEAR
-        and not probes.affine(owner)
-        and not probes.sampled(owner)
-    ):
-        return "aliasing", smooth
-    if smooth is not None and smooth < errors.median / FALLS and (probes.sampled(owner) or not probes.affine(owner)):
-        return "approximate", smooth
-    if len(errors.about_z) and float(errors.about_z.max()) <= tolerance:
-        return "about z alone", smooth
-    return "not equivariant", smooth
+    sampled, affine = probes.sampled(owner), probes.affine(owner)
+    falls = smooth / errors.median if smooth is not None and errors.median > 0 else inf
+    verdict = "not equivariant"
+    on_finer = finer is not None and finer < errors.median / FALLS_NONLINEAR
+    if probes.pointwise(owner) or on_finer or (falls < 1 / FALLS_NONLINEAR and not affine and not sampled):
+        verdict = "aliasing"
+    elif falls < 1 / FALLS and (sampled or not affine):
+        verdict = "approximate"
+    elif len(errors.about_z) and float(errors.about_z.max()) <= tolerance:
+        verdict = "about z alone"
+    return verdict, smooth
 
 
 class Probes:
