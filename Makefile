@@ -16,15 +16,20 @@ lint: .venv/test  ## format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/demo  ## the transform against its plain form
-	$(BIN)/python benchmarks/transforms.py
+bench: .venv-bench/ready  ## (BENCH=--reference keeps the figures) the transform against its peers, in an environment of its own (their torch is another one)
+	.venv-bench/bin/python benchmarks/transforms.py $(BENCH)
+
+.venv-bench/ready: pyproject.toml benchmarks/constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --constraint benchmarks/constraints.txt --editable . torch-harmonics e3nn matplotlib
+	touch $@
 
 docs: .venv/demo  ## the demo with three seeds, and its figures into README.md (a quarter of an hour)
 	for seed in 0 1 2; do $(BIN)/equisphere demo --seed $$seed --output runs/demo-$$seed || exit 1; done
 	$(BIN)/python docs/write_evidence.py --demo runs/demo-0 runs/demo-1 runs/demo-2
 
 clean:
-	rm -rf .venv demo-report .mypy_cache .ruff_cache
+	rm -rf .venv .venv-bench demo-report .mypy_cache .ruff_cache
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "equisphere needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

@@ -1,100 +1,189 @@
-"""Time the transform against its plain form, side by side in one process: `make bench`.
+"""The transform against its peers, side by side in one process with 2 threads: `make bench`.
 
-The plain form is what the formula says: an FFT over each ring and one dense sum over (m, l, ring), differentiated by autograd.
-Medians over repetitions that alternate between the two, with the 10th and 90th percentile; ratios are of medians.
+Times: the contenders take turns; medians, and quartiles of the ratios of neighbouring turns. Memory: a process of its own for
+each contender and size; the highest resident memory of a round trip, forwards and backwards, above what was resident with the
+signals alone, tables included (Linux). Construction: in that process, from nothing until the first map went there and back.
+
+Writes docs/benchmarks.md and docs/benchmarks.png. `--reference` keeps the result as benchmarks/reference.json; any other run
+says what is slower than there by more than the spread of both.
 """
 
+import argparse
 import json
+import os
 import platform
+import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from math import log2
 from pathlib import Path
 
-import numpy as np
+import report
 import torch
-from rich.console import Console
-from rich.table import Table
-from torch import Tensor
+from contenders import CONTENDERS, Contender, present
 
-import equisphere as es
-from equisphere.harmonics import associated_legendre
-
-SIZES = [(16, 512), (32, 512), (64, 256), (128, 64)]
-REPETITIONS = 15
+#: band limit b and number of maps
+SIZES = [(16, 512), (32, 512), (64, 256), (128, 64), (256, 16), (512, 4)]
+HERE = Path(__file__).parent
 
 
-class Plain:
-    """Analysis and synthesis as the formula says, in complex arithmetic."""
-
-    def __init__(self, grid: es.grids.RingGrid) -> None:
-        L = grid.bandwidth
-        table = np.zeros((L, L, grid.nlat), dtype=np.float32)
-        for m in range(L):
-            table[m, m:] = associated_legendre(m, L, grid.colatitudes.numpy())
-        self.P, self.nlon = torch.from_numpy(table), grid.nlon
-        self.weighted = self.P * grid.weights[:, 0].float()
-
-    def analysis(self, f: Tensor) -> Tensor:
-        """Signals `(n, nlat, nlon)` to coefficients `(n, m, l)`."""
-        rings = torch.fft.rfft(f, norm="backward")[..., : len(self.P)]
-        return torch.einsum("njm,mlj->nml", rings, self.weighted.to(rings.dtype))
-
-    def synthesis(self, c: Tensor) -> Tensor:
-        """And back."""
-        rings = torch.einsum("nml,mlj->njm", c, self.P.to(c.dtype))
-        return torch.fft.irfft(rings, n=self.nlon, norm="forward")
+def forward_and_backward(contender: Contender, f: torch.Tensor) -> None:
+    """What a training step asks of a round trip."""
+    f = f.detach().requires_grad_()
+    contender.synthesis(contender.analysis(f)).square().sum().backward()
 
 
-def timed(functions: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Milliseconds of each function, taken in turn."""
+def milliseconds(function: Callable[[], object]) -> float:
+    """Time of one call."""
+    began = time.perf_counter()
+    function()
+    return 1e3 * (time.perf_counter() - began)
+
+
+def turns(functions: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
+    """Times of each function, called in turn: 5 rounds at least, 40 at most, about so many seconds."""
+    for function in functions.values():
+        function()
     out: dict[str, list[float]] = {name: [] for name in functions}
-    for repetition in range(REPETITIONS + 2):
+    began, rounds = time.perf_counter(), 0
+    while rounds < 5 or (rounds < 40 and time.perf_counter() - began < seconds):
         for name, function in functions.items():
-            began = time.perf_counter()
-            function()
-            if repetition >= 2:
-                out[name].append(1e3 * (time.perf_counter() - began))
+            out[name].append(milliseconds(function))
+        rounds += 1
     return out
 
 
-def forward_and_backward(round_trip: Callable[[Tensor], Tensor], f: Tensor) -> None:
-    """One training step's worth: round trip, and the gradient in the signal."""
-    f = f.clone().requires_grad_()
-    round_trip(f).square().sum().backward()
+def summary(times: dict[str, list[float]]) -> dict[str, dict]:
+    """Median and quartiles of the times, and of the ratios to ours."""
+    ours = times["equisphere"]
+    return {
+        name: {
+            "ms": statistics.quantiles(values, n=4),
+            "ratio": statistics.quantiles([x / y for x, y in zip(values, ours, strict=True)], n=4),
+        }
+        for name, values in times.items()
+    }
+
+
+def resident(field: str) -> int:
+    """Bytes that /proc/self/status gives for VmRSS or VmHWM."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return 1024 * int(line.split()[1])
+    raise RuntimeError(f"{field} is not known here: memory is measured on Linux alone")
+
+
+def measure_memory(name: str, b: int, n: int) -> dict[str, float]:
+    """In a process of its own: construction and peak memory of one contender."""
+    if name == "plain":
+        __import__("equisphere")
+    else:
+        __import__(name.replace("-", "_"))
+    f = torch.randn(n, 2 * b, 2 * b)
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
+    before, began = resident("VmRSS"), time.perf_counter()
+    contender = CONTENDERS[name][0](b)
+    contender.synthesis(contender.analysis(f[:1]))
+    construction = time.perf_counter() - began
+    for _ in range(2):
+        forward_and_backward(contender, f)
+    return {"construction_s": construction, "peak_mb": (resident("VmHWM") - before) / 2**20}
+
+
+def machine_limits() -> dict[str, float]:
+    """GFLOP/s of a large matrix product, GB/s of a copy of 64 MB (reading and writing counted): best of several."""
+    a, x = torch.randn(2048, 2048), torch.randn(2**24)
+    y = torch.empty_like(x)
+    product = min(milliseconds(lambda: a @ a) for _ in range(8))
+    copy = min(milliseconds(lambda: y.copy_(x)) for _ in range(8))
+    return {"gflops": 2 * 2048**3 / product / 1e6, "gbytes": 2 * x.numel() * 4 / copy / 1e6}
+
+
+def work(b: int, n: int) -> dict[str, float]:
+    """Useful arithmetic (Legendre sums over the triangle by parity, real FFTs) in GFLOP, and bytes that must move in GB."""
+    legendre = 2 * b * b * b * n
+    fourier = 2.5 * (2 * b) ** 2 * log2(2 * b) * n
+    return {"gflop": (legendre + fourier) / 1e9, "gbyte": 4 * n * (4 * b * b + b * b) / 1e9}
+
+
+def measure(b: int, n: int, seconds: float) -> dict:
+    """Everything at one size."""
+    print(f"b = {b}, {n} maps", file=sys.stderr)
+    contenders = {name: make(b) for name, make in present(b).items()}
+    f = torch.randn(n, 2 * b, 2 * b)
+    c = {name: contender.analysis(f).detach() for name, contender in contenders.items()}
+    tasks: dict[str, dict[str, Callable[[], object]]] = {
+        "analysis": {name: lambda x=x: x.analysis(f) for name, x in contenders.items()},
+        "synthesis": {name: lambda x=x, d=c[name]: x.synthesis(d) for name, x in contenders.items()},
+        "forward and backward": {name: lambda x=x: forward_and_backward(x, f) for name, x in contenders.items()},
+    }
+    row = {"b": b, "n": n, "work": work(b, n)}
+    row["times"] = {task: summary(turns(functions, seconds)) for task, functions in tasks.items()}
+    row["memory"] = {}
+    for name in contenders:
+        done = subprocess.run(
+            [sys.executable, __file__, "--memory", name, str(b), str(n), "--threads", str(torch.get_num_threads())],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        row["memory"][name] = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def network_step(seconds: float) -> list[float]:
+    """Milliseconds of a training step of the classifier of the recipe spherical-mnist, 64 signals: quartiles."""
+    import equisphere as es
+
+    model = es.models.SphericalClassifier(
+        channels=[24, 32, 32, 32, 32, 32, 40],
+        bandwidths=[24, 20, 16, 16, 16, 12, 10],
+        anchors=8,
+        activation="silu",
+        hidden=24,
+    )
+    optimizer = torch.optim.AdamW(model.parameters())
+    c, label = torch.randn(64, 1, 576), torch.randint(10, (64,))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(c), label).backward()
+        optimizer.step()
+
+    return statistics.quantiles(turns({"step": step}, seconds)["step"], n=4)
 
 
 def main() -> None:
-    """Measure, print a table, and write JSON to the file that is named."""
-    torch.set_num_threads(2)
-    rows, table = [], Table("bandwidth", "signals", "what", "equisphere, ms", "plain, ms", "ratio")
-    for b, n in SIZES:
-        grid = es.grids.DriscollHealy(b)
-        fast, plain = es.SHT(grid), Plain(grid)
-        f = torch.randn(n, *grid.shape)
-        c, d = fast(f), plain.analysis(f)
-        tasks: dict[str, dict[str, Callable[[], object]]] = {
-            "analysis": {"ours": lambda s=fast, f=f: s(f), "plain": lambda p=plain, f=f: p.analysis(f)},
-            "synthesis": {"ours": lambda s=fast, c=c: s.inverse(c), "plain": lambda p=plain, d=d: p.synthesis(d)},
-            "round trip and backward": {
-                "ours": lambda s=fast, f=f: forward_and_backward(lambda x: s.inverse(s(x)), f),
-                "plain": lambda p=plain, f=f: forward_and_backward(lambda x: p.synthesis(p.analysis(x)), f),
-            },
-        }
-        for what, functions in tasks.items():
-            times = timed(functions)
-            median = {name: float(np.median(values)) for name, values in times.items()}
-            spread = {name: [float(q) for q in np.percentile(values, (10, 90))] for name, values in times.items()}
-            ratio = median["plain"] / median["ours"]
-            rows.append(
-                {"bandwidth": b, "signals": n, "what": what, "median_ms": median, "p10_p90_ms": spread, "ratio": ratio}
-            )
-            cells = [f"{median[k]:.2f} ({spread[k][0]:.2f} to {spread[k][1]:.2f})" for k in ("ours", "plain")]
-            table.add_row(str(b), str(n), what, *cells, f"{ratio:.1f}")
-    Console().print(table)
-    if len(sys.argv) > 1:
-        machine = f"{platform.system()} {platform.machine()}, 2 threads, torch {torch.__version__}"
-        Path(sys.argv[1]).write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+    """Measure, report, compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--memory", nargs=3, metavar=("NAME", "B", "N"), help="for the processes that it starts")
+    parser.add_argument("--seconds", type=float, default=8.0, help="for each task at each size")
+    parser.add_argument("--reference", action="store_true", help="keep the result as the reference")
+    parser.add_argument("--largest", type=int, default=512, help="leave out larger band limits")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.memory:
+        name, b, n = options.memory
+        print(json.dumps(measure_memory(name, int(b), int(n))))
+        return
+    result = {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {options.threads} threads",
+        "torch": torch.__version__,
+        "load": os.getloadavg()[0],
+        "limits": machine_limits(),
+        "sizes": [measure(b, n, options.seconds) for b, n in SIZES if b <= options.largest],
+        "network_step_ms": network_step(options.seconds),
+    }
+    print(report.write(result, HERE.parent / "docs"))
+    reference = HERE / "reference.json"
+    if options.reference:
+        reference.write_text(json.dumps(result, indent=1) + "\n")
+    elif reference.exists():
+        for line in report.slower(result, json.loads(reference.read_text())):
+            print(line)
 
 
 if __name__ == "__main__":

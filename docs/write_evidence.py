@@ -25,6 +25,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", nargs="+", type=Path, default=[], help="output folders of `equisphere demo`")
     parser.add_argument("--mnist", type=Path, help="output folder of `equisphere train spherical-mnist`")
+    parser.add_argument(
+        "--note", default="", help="what a reader should know about the machine during the training on MNIST"
+    )
     given = parser.parse_args()
     if given.demo:
         for old in KEPT.glob("demo-*.json"):
@@ -39,7 +42,7 @@ def main() -> None:
         figures = json.loads((given.mnist / "figures.json").read_text())
         recipe = json.loads((given.mnist / "recipe.json").read_text())
         recipe["data"] = "mnist"  # not where somebody's copy of it lies
-        _keep("mnist", {"figures": figures, "recipe": recipe})
+        _keep("mnist", {"figures": figures, "recipe": recipe, "note": given.note})
     text = (ROOT / "README.md").read_text()
     for name, part in (("demo", _demo_table()), ("mnist", _mnist_line())):
         if part:
@@ -86,11 +89,12 @@ def _mnist_line() -> str:
     kept = json.loads(path.read_text())
     figures, recipe = kept["figures"], kept["recipe"]
     accuracy = figures["test_accuracy"]
+    note = f" ({kept['note']})" if kept["note"] else ""
     return (
         f"On the whole of MNIST ({figures['digits']['train']:,} digits to train on, {figures['digits']['test']:,} to test on): "
         f"trained upright, **{100 * accuracy['NR']:.2f} %** of upright test digits and **{100 * accuracy['R']:.2f} %** of "
         f"randomly rotated ones, with {figures['parameters']:,} parameters, {recipe['epochs']} epochs, "
-        f"{figures['seconds'] / 60:.0f} minutes on 2 cores, one seed. The published zonal network (Esteves et al. 2018) has "
+        f"{figures['seconds'] / 60:.0f} minutes{note}, one seed. The published zonal network (Esteves et al. 2018) has "
         "98.75 and 98.08 with 57,000. Made by `equisphere train spherical-mnist`."
     )
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from equisphere import audit, grids, groups, harmonics, models, nn, transforms
+from equisphere import align, audit, grids, groups, harmonics, interop, models, nn, transforms
 from equisphere.groups import random_rotations
 from equisphere.transforms import SHT, power_spectrum, rotate, rotate_signal
 
@@ -24,11 +24,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SHT",
+    "align",
     "audit",
     "data",
     "grids",
     "groups",
     "harmonics",
+    "interop",
     "models",
     "nn",
     "plot",

@@ -4,9 +4,13 @@ import math
 
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor
 
 #: how far R R^T may be from the identity before R is no longer taken for a rotation
 ROTATION_TOLERANCE = 1e-3
+
+#: how far the length of a point may be from 1 before it is no longer taken for a unit vector
+UNIT_TOLERANCE = 1e-4
 
 
 def positive_int(value: object, name: str) -> int:
@@ -17,6 +21,13 @@ def positive_int(value: object, name: str) -> int:
     if number < 1:
         raise ValueError(f"{name} must be at least 1, got {number}.")
     return int(number)
+
+
+def fraction(value: object, name: str) -> float:
+    """Return `value` as a float, or say why it does not lie between 0 and 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ValueError(f"{name} must be a number between 0 and 1, such as 1e-6, got {value!r}.")
+    return float(value)
 
 
 def tensor(x: object, name: str) -> None:
@@ -84,7 +95,7 @@ def real(x: Tensor, name: str) -> None:
 
 def readable(x: Tensor) -> bool:
     """Whether the values of `x` may be looked at (not while tracing, not on the meta device, not under vmap)."""
-    if torch.compiler.is_compiling() or x.is_meta:
+    if torch.compiler.is_compiling() or x.is_meta or isinstance(x, FakeTensor):
         return False
     return not torch._C._functorch.is_functorch_wrapped_tensor(x)
 
@@ -123,6 +134,25 @@ def rotations(R: Tensor, name: str = "R") -> None:
         raise ValueError(
             f"{name} must have determinant +1, got a reflection (determinant -1), which is no rotation. "
             "Reflections of coefficients: `es.transforms.act_on_coefficients`."
+        )
+
+
+def points(x: Tensor, name: str) -> None:
+    """Check for unit vectors `(..., 3)`."""
+    real(x, name)
+    if x.ndim < 1 or x.shape[-1] != 3:
+        raise ValueError(
+            f"{name} must be unit vectors (x, y, z) of shape (..., 3), got {tuple(x.shape)}. "
+            "From colatitude t and longitude p: torch.stack((t.sin() * p.cos(), t.sin() * p.sin(), t.cos()), -1)."
+        )
+    if not readable(x) or x.numel() == 0:
+        return
+    finite(x, name)
+    defect = float((x.detach().double().norm(dim=-1) - 1).abs().max())
+    if defect > UNIT_TOLERANCE:
+        raise ValueError(
+            f"{name} must be unit vectors, but a length differs from 1 by {defect:.2g}. "
+            "Put them on the sphere by `torch.nn.functional.normalize(points, dim=-1)`."
         )
 
 

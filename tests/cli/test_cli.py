@@ -36,7 +36,9 @@ def run(*arguments, code=0):
     return result
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["train"], ["evaluate"], ["predict"], ["info"]])
+@pytest.mark.parametrize(
+    "command", [[], ["demo"], ["train"], ["evaluate"], ["predict"], ["project"], ["audit"], ["align"], ["info"]]
+)
 def test_help_teaches(command):
     text = run(*command, "--help").stdout
     assert "Usage" in text

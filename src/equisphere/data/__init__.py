@@ -1,20 +1,69 @@
-"""From images to signals on the sphere, and data sets of them."""
+"""Onto the sphere and back: images, meshes, clouds, molecules and maps; and data sets of signals."""
 
+from equisphere.data._batch import Outcome, default_workers, find_files, load_projected, project_files
+from equisphere.data._clouds import Shells, cloud_coefficients, cloud_density, normalize_points
 from equisphere.data._digits import DataError, Digits, LabelledImages, load_digits
 from equisphere.data._image_files import find_pictures, read_digit
+from equisphere.data._maps import read_healpix, read_netcdf, read_sensors, write_healpix, write_netcdf
+from equisphere.data._meshes import Mesh, channel_names, mesh_signal, read_mesh, star_mesh, write_mesh
+from equisphere.data._molecules import Molecule, molecule_coefficients, read_xyz, write_xyz
+from equisphere.data._panoramas import panorama, panorama_coefficients, read_panorama, read_picture, write_picture
+from equisphere.data._project import Projected, Projection, project_file
 from equisphere.data._projection import image_coefficients
+from equisphere.data._sphere_files import read_coefficients
 from equisphere.data._spherical_images import Batch, Batches, SphericalImages, loader
+from equisphere.data._views import Equirectangular, Gnomonic, Stereographic, View, perspective, render, view_signal
 
 __all__ = [
     "Batch",
     "Batches",
     "DataError",
     "Digits",
+    "Equirectangular",
+    "Gnomonic",
     "LabelledImages",
+    "Mesh",
+    "Molecule",
+    "Outcome",
+    "Projected",
+    "Projection",
+    "Shells",
     "SphericalImages",
+    "Stereographic",
+    "View",
+    "channel_names",
+    "cloud_coefficients",
+    "cloud_density",
+    "default_workers",
+    "find_files",
     "find_pictures",
     "image_coefficients",
     "load_digits",
+    "load_projected",
     "loader",
+    "mesh_signal",
+    "molecule_coefficients",
+    "normalize_points",
+    "panorama",
+    "panorama_coefficients",
+    "perspective",
+    "project_file",
+    "project_files",
+    "read_coefficients",
     "read_digit",
+    "read_healpix",
+    "read_mesh",
+    "read_netcdf",
+    "read_panorama",
+    "read_picture",
+    "read_sensors",
+    "read_xyz",
+    "render",
+    "star_mesh",
+    "view_signal",
+    "write_healpix",
+    "write_mesh",
+    "write_netcdf",
+    "write_picture",
+    "write_xyz",
 ]

@@ -1,8 +1,9 @@
 """Grids of rings: nlat circles of latitude with nlon equally spaced nodes each."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import pi
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float64
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from equisphere import _checks
 from equisphere.grids import _quadrature
+from equisphere.grids._grid import Grid
 from equisphere.grids._quadrature import Rule
 
 
 @dataclass(frozen=True, init=False)
-class RingGrid(ABC):
+class RingGrid(Grid):
     """Nodes (theta_j, phi_k), j < nlat, k < nlon, with phi_k = 2 pi k / nlon, and quadrature weights for them.
 
     Convention: theta in [0, pi] is the colatitude and row 0 the northernmost ring; phi in [0, 2 pi) is the longitude;
@@ -26,6 +28,9 @@ class RingGrid(ABC):
     bandwidth: int
     nlat: int
     nlon: int
+    _exact_degree: ClassVar[
+        int
+    ]  # of each grid: it follows from the fields, and compilers cannot follow the quadrature rule
 
     def __init__(self, bandwidth: int | None = None, *, nlat: int | None = None, nlon: int | None = None) -> None:
         """Make a grid of 2b x 2b nodes for band limit b, or of any nlat x nlon.
@@ -49,7 +54,8 @@ class RingGrid(ABC):
             raise ValueError(f"nlat must be at least 2, got {rows}.")
         object.__setattr__(self, "nlat", rows)
         object.__setattr__(self, "nlon", columns)
-        most = self.exact_degree // 2 + 1
+        object.__setattr__(self, "_exact_degree", min(self._rule()[2], columns - 1))
+        most = self.max_bandwidth
         object.__setattr__(self, "bandwidth", most if bandwidth is None else bandwidth)
         if self.bandwidth > most:
             raise ValueError(
@@ -74,7 +80,18 @@ class RingGrid(ABC):
         The rings integrate e^{im phi} exactly for |m| < nlon, the colatitudes polynomials of their rule's degree.
         A band limit L needs products of two degrees below L, so 2 (L - 1): the grid carries L <= exact_degree // 2 + 1.
         """
-        return min(self._rule()[2], self.nlon - 1)
+        return self._exact_degree
+
+    @property
+    def max_bandwidth(self) -> int:
+        """The largest L with 2 (L - 1) <= exact_degree."""
+        return self.exact_degree // 2 + 1
+
+    def limit(self) -> str:
+        """See `Grid.limit`."""
+        return (
+            f"its quadrature is exact to degree {self.exact_degree}, enough for band limits up to {self.max_bandwidth}"
+        )
 
     @property
     def colatitudes(self) -> Float64[Tensor, "nlat"]:
@@ -87,10 +104,14 @@ class RingGrid(ABC):
         return 2 * pi * torch.arange(self.nlon, dtype=torch.float64) / self.nlon
 
     @property
+    def ring_weights(self) -> Float64[Tensor, "nlat"]:
+        """Quadrature weight of a node of each ring."""
+        return torch.tensor(self._rule()[1]) * (2 * pi / self.nlon)
+
+    @property
     def weights(self) -> Float64[Tensor, "nlat nlon"]:
         """Quadrature weight of each node; they sum to 4 pi, the area of the sphere."""
-        ring = torch.tensor(self._rule()[1]) * (2 * pi / self.nlon)
-        return ring[:, None].repeat(1, self.nlon)
+        return self.ring_weights[:, None].repeat(1, self.nlon)
 
     @property
     def points(self) -> Float64[Tensor, "nlat nlon 3"]:

@@ -7,8 +7,10 @@ from equisphere.harmonics._spherical import (
     flat_index,
     real_from_complex,
     real_harmonics,
+    so3_degrees_and_orders,
+    so3_index,
 )
-from equisphere.harmonics._wigner import to_real, wigner_D, wigner_d, wigner_D_real, wigner_d_series
+from equisphere.harmonics._wigner import to_real, wigner_D, wigner_d, wigner_d_orders, wigner_D_real, wigner_d_series
 
 __all__ = [
     "associated_legendre",
@@ -17,9 +19,12 @@ __all__ = [
     "flat_index",
     "real_from_complex",
     "real_harmonics",
+    "so3_degrees_and_orders",
+    "so3_index",
     "to_real",
     "wigner_D",
     "wigner_D_real",
     "wigner_d",
+    "wigner_d_orders",
     "wigner_d_series",
 ]

@@ -29,6 +29,33 @@ def degrees_and_orders(bandwidth: int) -> tuple[np.ndarray, np.ndarray]:
     return degree, np.arange(L * L) - degree * degree - degree
 
 
+def so3_index(degree: int, m: int, n: int) -> int:
+    """Place of the Wigner coefficient (l, m, n) in a flat vector, degree after degree, then row after row.
+
+    Degree l begins at l (4 l^2 - 1) / 3; a function on SO(3) of band limit L has L (4 L^2 - 1) / 3 coefficients.
+
+    >>> [so3_index(1, m, n) for m in (-1, 0, 1) for n in (-1, 0, 1)]
+    [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
+    if max(abs(m), abs(n)) > degree:
+        raise ValueError(f"the orders must satisfy |m|, |n| <= l, got l={degree}, m={m}, n={n}.")
+    return degree * (4 * degree**2 - 1) // 3 + (degree + m) * (2 * degree + 1) + degree + n
+
+
+def so3_degrees_and_orders(bandwidth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Degree l and orders m, n of each of the L (4 L^2 - 1) / 3 flat Wigner coefficients.
+
+    >>> l, m, n = so3_degrees_and_orders(2)
+    >>> m
+    array([ 0, -1, -1, -1,  0,  0,  0,  1,  1,  1])
+    """
+    L = _checks.positive_int(bandwidth, "bandwidth")
+    size = 2 * np.arange(L) + 1
+    degree = np.repeat(np.arange(L), size**2)
+    inside = np.arange(len(degree)) - degree * (4 * degree**2 - 1) // 3
+    return degree, inside // (2 * degree + 1) - degree, inside % (2 * degree + 1) - degree
+
+
 def complex_harmonics(
     bandwidth: int, colatitudes: Float[np.ndarray, "n"], longitudes: Float[np.ndarray, "n"]
 ) -> Complex[np.ndarray, "n coefficients"]:

@@ -1,7 +1,9 @@
 """Wigner matrices of any degree, plainly."""
 
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Int
 
 from equisphere import _checks
 from equisphere.harmonics._spherical import real_from_complex
@@ -44,11 +46,49 @@ def wigner_d_series(bandwidth: int, beta: float) -> list[Float[np.ndarray, "size
     """
     top = _checks.positive_int(bandwidth, "bandwidth") - 1
     m, n = np.meshgrid(np.arange(-top, top + 1), np.arange(-top, top + 1), indexing="ij")
+    inner = [slice(top - j, top + j + 1) for j in range(top + 1)]
+    return [d[s, s].copy() for d, s in zip(_recurrence(m, n, bandwidth, np.asarray(beta)), inner, strict=True)]
+
+
+def wigner_d_orders(
+    m: Int[np.ndarray, "pairs"], n: Int[np.ndarray, "pairs"], bandwidth: int, betas: Float[np.ndarray, "angles"]
+) -> Float[np.ndarray, "pairs angles degrees"]:
+    """d^l_mn(beta) of chosen pairs of orders, for every degree l < L and many angles: the same recurrence, side by side.
+
+    Args:
+        m: first orders, of any sign.
+        n: second orders, one for each of `m`.
+        bandwidth: band limit L.
+        betas: angles in radians.
+
+    Returns:
+        Array `(pairs, angles, L)`, zero where l < max(|m|, |n|).
+
+    Raises:
+        ValueError: where the bandwidth is not a positive integer.
+
+    >>> import numpy as np
+    >>> np.round(wigner_d_orders(np.array([1]), np.array([0]), 2, np.array([np.pi / 2])), 4)
+    array([[[ 0.    , -0.7071]]])
+    """
+    L = _checks.positive_int(bandwidth, "bandwidth")
+    table = np.zeros((len(m), len(betas), L))
+    lowest = np.maximum(abs(m), abs(n)).min(initial=L)
+    for l, d in enumerate(_recurrence(m[:, None], n[:, None], L, betas), start=lowest):
+        table[..., l] = d
+    return table
+
+
+def _recurrence(m: np.ndarray, n: np.ndarray, bandwidth: int, beta: np.ndarray) -> Iterator[np.ndarray]:
+    """d^j_mn(beta), broadcast, for j from the least max(|m|, |n|) to L - 1; zeros where j < max(|m|, |n|)."""
     start = np.maximum(abs(m), abs(n))
+    lowest = start.min(initial=bandwidth)
+    if lowest >= bandwidth:
+        return
     first = _first_degree(m, n, beta)
-    previous, current = np.zeros_like(first), np.where(start == 0, first, 0.0)
-    series = [current[top : top + 1, top : top + 1]]
-    for j in range(top):
+    previous, current = np.zeros_like(first), np.where(start == lowest, first, 0.0)
+    yield current
+    for j in range(lowest, bandwidth - 1):
         lower = np.sqrt(np.maximum((j**2 - m**2.0) * (j**2 - n**2.0), 0))
         upper = np.sqrt(np.maximum(((j + 1) ** 2 - m**2.0) * ((j + 1) ** 2 - n**2.0), 0))
         shift = m * n / (j * (j + 1)) if j else 0.0
@@ -56,12 +96,10 @@ def wigner_d_series(bandwidth: int, beta: float) -> list[Float[np.ndarray, "size
         grow = np.divide((j + 1) * (2 * j + 1), upper, out=np.zeros_like(upper), where=upper > 0)
         following = grow * ((np.cos(beta) - shift) * current - back * previous)
         previous, current = current, np.where(start == j + 1, first, np.where(start <= j, following, 0.0))
-        inner = slice(top - j - 1, top + j + 2)
-        series.append(current[inner, inner].copy())
-    return series
+        yield current
 
 
-def _first_degree(m: np.ndarray, n: np.ndarray, beta: float) -> np.ndarray:
+def _first_degree(m: np.ndarray, n: np.ndarray, beta: np.ndarray) -> np.ndarray:
     """d^k_{mn}(beta) at k = max(|m|, |n|), where it has a single term.
 
     For n = k, d^k_{mk} = sqrt(binom(2k, k+m)) cos(beta/2)^{k+m} sin(beta/2)^{k-m}; the symmetries
@@ -72,18 +110,18 @@ def _first_degree(m: np.ndarray, n: np.ndarray, beta: float) -> np.ndarray:
     order = np.select([n == k, m == k, m == -k], [m, n, -n], default=-m)
     exchanged = (n != k) & ((m == k) | (m != -k))
     sign = np.where(exchanged, (-1.0) ** (m - n), 1.0)
-    c, s = np.cos(beta / 2), np.sin(beta / 2)
+    c, s = np.cos(np.longdouble(beta) / 2), np.sin(np.longdouble(beta) / 2)
     # logarithms, against underflow; in extended precision, since they reach some hundreds before they cancel
     log_factorial = np.arange(2 * k.max() + 1, dtype=np.longdouble)
     log_factorial[1:] = np.cumsum(np.log(log_factorial[1:]))
     log_factorial[0] = 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_c = np.where(k + order > 0, (k + order) * np.log(abs(np.longdouble(c))), 0)
-        log_s = np.where(k - order > 0, (k - order) * np.log(abs(np.longdouble(s))), 0)
+        log_c = np.where(k + order > 0, (k + order) * np.log(abs(c)), 0)
+        log_s = np.where(k - order > 0, (k - order) * np.log(abs(s)), 0)
     log_binomial = log_factorial[2 * k] - log_factorial[k + order] - log_factorial[k - order]
     size = np.exp(log_binomial / 2 + log_c + log_s).astype(np.float64)
     signs = np.where((k + order) % 2 == 1, np.sign(c), 1.0) * np.where((k - order) % 2 == 1, np.sign(s), 1.0)
-    return sign * signs * size
+    return sign * signs.astype(np.float64) * size
 
 
 def wigner_D(degree: int, alpha: float, beta: float, gamma: float) -> Complex[np.ndarray, "size size"]:

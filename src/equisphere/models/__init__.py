@@ -4,5 +4,15 @@ from equisphere.models._checkpoint import CheckpointError, load, save
 from equisphere.models._classifier import SphericalClassifier
 from equisphere.models._configured import ConfiguredModule
 from equisphere.models._planar import PlanarClassifier
+from equisphere.models._pretrained import model_card, pretrained_names
 
-__all__ = ["CheckpointError", "ConfiguredModule", "PlanarClassifier", "SphericalClassifier", "load", "save"]
+__all__ = [
+    "CheckpointError",
+    "ConfiguredModule",
+    "PlanarClassifier",
+    "SphericalClassifier",
+    "load",
+    "model_card",
+    "pretrained_names",
+    "save",
+]

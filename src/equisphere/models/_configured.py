@@ -36,6 +36,25 @@ class ConfiguredModule(nn.Module):
             )
 
     @classmethod
+    def from_pretrained(cls: type[Model], name: str) -> Model:
+        """A network that comes trained with the package (extra `io`), in evaluation mode; `models.model_card` describes it.
+
+        Raises:
+            ValueError: where there is none of that name, or it is of another class.
+
+        >>> from equisphere.models import SphericalClassifier
+        >>> model = SphericalClassifier.from_pretrained("spherical-mnist")
+        >>> model.bandwidth
+        20
+        """
+        from equisphere.models._pretrained import pretrained
+
+        model = pretrained(name)
+        if not isinstance(model, cls):
+            raise ValueError(f"{name!r} is a {type(model).__name__}, not a {cls.__name__}: ask that class for it.")
+        return model
+
+    @classmethod
     def from_state_dict(cls: type[Model], state: dict[str, Any]) -> Model:
         """Make the network that a `state_dict` is of, with its weights.
 

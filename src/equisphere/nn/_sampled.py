@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
-from equisphere.grids import RingGrid
+from equisphere.grids import Grid
 from equisphere.nn._zonal import ZonalConv
 from equisphere.transforms import SHT
 
@@ -39,7 +39,7 @@ class SphericalConv(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        grid: RingGrid,
+        grid: Grid,
         bandwidth: int | None = None,
         anchors: int | None = None,
         bias: bool = True,
@@ -48,12 +48,13 @@ class SphericalConv(nn.Module):
         self.sht = SHT(grid, bandwidth)
         self.conv = ZonalConv(in_channels, out_channels, self.sht.bandwidth, anchors, bias)
 
-    def forward(self, signal: Float[Tensor, "batch in nlat nlon"]) -> Float[Tensor, "batch out nlat nlon"]:
+    def forward(self, signal: Float[Tensor, "batch in *nodes"]) -> Float[Tensor, "batch out *nodes"]:
         """Convolve each signal of the batch."""
         _checks.real(signal, "signal")
-        if signal.ndim != 4 or signal.shape[1] != self.conv.in_channels:
+        shape = self.sht.grid.shape
+        if signal.ndim != 2 + len(shape) or signal.shape[1] != self.conv.in_channels:
             raise ValueError(
-                f"signal must have shape (batch, {self.conv.in_channels}, {self.sht.grid.nlat}, {self.sht.grid.nlon}), "
+                f"signal must have shape (batch, {', '.join(map(str, (self.conv.in_channels, *shape)))}), "
                 f"got {tuple(signal.shape)}."
             )
         return self.sht.inverse(self.conv(self.sht(signal)))

@@ -7,6 +7,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from equisphere import _checks
+from equisphere._precision import widened
 from equisphere.transforms import power_spectrum
 
 
@@ -95,9 +96,10 @@ class SpectralBatchNorm(nn.Module):
         _checks.features_of(c, self.channels)
         _checks.bandwidth_of(c)
         _checks.alike(c, self.running_mean)
+        given, c = c.dtype, widened(c)
         if self.training:
             mean = c[..., 0].mean(0) / sqrt(4 * pi)
-            var = (c.square().sum((0, 2)) / (4 * pi * len(c)) - mean.square()).clamp(min=0)
+            var = (c.square().sum((0, 2)) / (4 * pi * c.shape[0]) - mean.square()).clamp(min=0)
             with torch.no_grad():
                 self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
                 self.running_var.lerp_(var.to(self.running_var), self.momentum)
@@ -112,7 +114,7 @@ class SpectralBatchNorm(nn.Module):
             shift = shift + self.bias
         out = c * scale[:, None]
         out[..., 0] += sqrt(4 * pi) * shift
-        return out
+        return out.to(given)
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
@@ -137,8 +139,9 @@ class PowerSpectrum(nn.Module):
 
     def forward(self, c: Shaped[Tensor, "*batch coefficients"]) -> Float[Tensor, "*batch degrees"]:
         """Describe each signal."""
-        power = power_spectrum(c)
-        return power.clamp(min=torch.finfo(power.dtype).tiny).sqrt() * (power > 0)
+        power = power_spectrum(widened(c))
+        norms = power.clamp(min=torch.finfo(power.dtype).tiny).sqrt() * (power > 0)
+        return norms.to(c.real.dtype)
 
 
 class GlobalPool(nn.Module):

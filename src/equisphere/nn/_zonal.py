@@ -100,7 +100,7 @@ class ZonalConv(nn.Module):
         parts = [x.flatten(0, 1) @ matrix for x, matrix in zip(degrees, matrices.unbind(0), strict=True)]
         if self.bias is not None:
             parts[0] = parts[0] + sqrt(4 * pi) * self.bias
-        return torch.cat(parts).unflatten(0, (-1, len(c))).permute(1, 2, 0)
+        return torch.cat(parts).unflatten(0, (-1, c.shape[0])).permute(1, 2, 0)
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""

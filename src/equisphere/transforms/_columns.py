@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
+from equisphere._precision import widened
+
 
 def columns(x: Tensor, last: int) -> Tensor:
     """`(..., a, b)` to `(a, b, N)`: leading dimensions behind the `last` ones, without a copy where strides allow."""
-    if x.dtype in (torch.float16, torch.bfloat16):
-        x = x.float()
-    x = x.movedim(tuple(range(-last, 0)), tuple(range(last)))
+    x = widened(x).movedim(tuple(range(-last, 0)), tuple(range(last)))
     return x.reshape(*x.shape[:last], -1)
 
 

@@ -1,11 +1,12 @@
 """Tables of Legendre functions for the fast transform: blocks of orders, even and odd apart, no zeros to speak of."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from equisphere.harmonics import associated_legendre
+from equisphere.transforms import _recurrence as recurrence
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,43 @@ def blocks(bandwidth: int) -> list[Block]:
 
 def legendre_table(bandwidth: int, block: Block, parity: int, colatitudes: np.ndarray) -> np.ndarray:
     """P_lm(cos theta_j) of one block and parity as an array (orders, rings, terms)."""
-    table = np.zeros((block.orders, len(colatitudes), block.terms[parity]))
-    for k in range(block.orders):
-        values = associated_legendre(block.first + k, bandwidth, colatitudes)[parity::2]
-        table[k, :, : len(values)] = values.T
-    return table
+    order = np.arange(block.first, block.last)[:, None]
+    table = np.zeros((block.orders, block.terms[parity], len(colatitudes)))  # so that a term is written in one piece
+    before, x = np.zeros((block.orders, len(colatitudes))), np.cos(colatitudes)
+    for n, chain in zip(range(block.terms[parity]), _chain(bandwidth, block, colatitudes), strict=False):
+        l = order + parity + 2 * n
+        rows = int(np.sum(l < bandwidth))  # the orders that have this degree
+        values = table[:rows, n]
+        if parity:
+            np.multiply(chain[:rows], x, out=values)
+        else:
+            np.multiply(chain[:rows], recurrence.epsilon(l + 1, order)[:rows], out=values)
+            before *= recurrence.epsilon(l, order)
+            values += before[:rows]
+        before = chain
+    return table.swapaxes(1, 2)
+
+
+def _chain(bandwidth: int, block: Block, colatitudes: np.ndarray) -> Iterator[np.ndarray]:
+    """u_n = P_{m+2n+1} / x of a block's orders `(orders, rings)`, for n = 0, 1, ..
+
+    sin^m underflows to 0 only where every degree below some thousands, which are not tabulated, is negligible.
+    """
+    order, sine = np.arange(block.first, block.last)[:, None], np.sin(colatitudes)
+    polar = sine**2 < recurrence.POLAR
+    argument = np.where(polar, -(sine**2), np.cos(colatitudes) ** 2)
+    mantissa, exponent = (part[block.first : block.last] for part in recurrence.starts(block.last, colatitudes))
+    before, value = np.zeros_like(mantissa), np.ldexp(mantissa, recurrence.UNIT * exponent)
+    kappa = recurrence.scales(bandwidth)[:, block.first : block.last, None]
+    for n in range(len(kappa)):
+        yield kappa[n] * value
+        centre, polar_centre = recurrence.centres(order + 2 * n + 1, order)
+        made = np.where(polar, polar_centre, -centre)
+        made += argument
+        made *= kappa[n] ** 2 / recurrence.Q * (1 - 2 * (n % 2))
+        made *= value
+        made += before
+        before, value = value, made
 
 
 def gather_index(bandwidth: int) -> tuple[np.ndarray, np.ndarray]:

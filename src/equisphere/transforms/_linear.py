@@ -5,8 +5,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor
 
 Map = Callable[[Tensor], Tensor]
+
+
+def is_traced(x: Tensor) -> bool:
+    """Whether a program is being recorded, or shapes alone are asked for: no tables are to be touched then."""
+    return torch.compiler.is_compiling() or x.is_meta or isinstance(x, FakeTensor)
 
 
 class _LinearMap(torch.autograd.Function):

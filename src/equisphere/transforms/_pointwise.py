@@ -1,7 +1,6 @@
 """A pointwise function of a signal given by coefficients."""
 
 from collections.abc import Callable
-from functools import partial
 
 from jaxtyping import Float
 from torch import Tensor
@@ -9,17 +8,13 @@ from torch import Tensor
 from equisphere import _checks
 from equisphere.grids import GaussLegendre
 from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._engine import ring_engine
-from equisphere.transforms._linear import linear
+from equisphere.transforms._operator import transform
 
 
 def pointwise(
     function: Callable[[Tensor], Tensor], c: Float[Tensor, "*batch coefficients"], grid: GaussLegendre
 ) -> Float[Tensor, "*batch coefficients"]:
     """Coefficients of x -> function(f(x)), projected to the band limit of f: synthesis, function, analysis.
-
-    The samples on the way are never put in the order of a signal `(..., nlat, nlon)`: the southern rings lie as
-    mirror images of the northern ones, and the signals side by side.
 
     Args:
         function: acts on each number of a tensor alone and keeps its shape.
@@ -43,10 +38,7 @@ def pointwise(
             "a pointwise function needs a GaussLegendre grid with an even number of rings that carries the band limit "
             f"{L} of the coefficients, got {grid}."
         )
-    engine = ring_engine(grid, L, mirrored=True)
-    to_grid = [partial(engine.to_grid, weighted=weighted) for weighted in (False, True)]
-    from_grid = [partial(engine.from_grid, weighted=weighted) for weighted in (False, True)]
-    samples = linear(columns(c, 1), to_grid[0], from_grid[0])
+    samples = transform(columns(c, 1), grid, L, to_grid=True, weighted=False)
     values = function(samples)
     if not isinstance(values, Tensor) or values.shape != samples.shape or values.dtype != samples.dtype:
         made = f"{values.dtype} {tuple(values.shape)}" if isinstance(values, Tensor) else repr(values)
@@ -54,4 +46,4 @@ def pointwise(
             "a pointwise function must keep shape and dtype, but of "
             f"{samples.dtype} {tuple(samples.shape)} it made {made}."
         )
-    return uncolumns(linear(values, from_grid[1], to_grid[1]), c.shape[:-1])
+    return uncolumns(transform(values, grid, L, to_grid=False, weighted=True), c.shape[:-1]).to(c.dtype)

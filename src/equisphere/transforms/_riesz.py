@@ -3,35 +3,40 @@
 from collections.abc import Callable
 from functools import lru_cache, partial
 from math import isqrt
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from equisphere.grids import GaussLegendre
+from equisphere.grids import GaussLegendre, Grid
 from equisphere.harmonics import degrees_and_orders
 from equisphere.transforms._basis import partner_index
 from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._engine import ring_engine
-from equisphere.transforms._linear import linear
+from equisphere.transforms._engines import engine_for
+from equisphere.transforms._linear import is_traced, linear
+from equisphere.transforms._operator import grid_name, grid_named, transform
 
 #: components south and east of a tangent field
 Field = tuple[Tensor, Tensor]
 
 
 def riesz_samples(x: Float[Tensor, "coefficients n"], grid: GaussLegendre) -> tuple[Tensor, Tensor]:
-    """The field u = grad (-Delta)^(-1/2) f of each signal on the rings of `pointwise`: its components south and east.
+    """The field u = grad (-Delta)^(-1/2) f of each signal on a grid: its components south and east `(n, nlat, nlon)`.
 
     The Riesz transform of the sphere: every degree but l = 0 keeps its power and becomes directions.
     It is computed as sin(theta) u, whose components have band limit L + 1; no Gauss-Legendre ring lies on a pole.
 
     Args:
         x: coefficients, the signals side by side.
-        grid: with an even number of rings, that carries band limit L + 1.
+        grid: carries band limit L + 1.
     """
-    south, east = linear(
-        x, partial(_to_grid, grid=grid), partial(_from_grid, grid=grid, bandwidth=isqrt(len(x)))
-    ).chunk(2, dim=-1)
+    L = isqrt(len(x))
+    if is_traced(x):
+        u = _operator(x, grid_name(grid), L, True)
+    else:
+        u = linear(x, partial(_to_grid, grid=grid, bandwidth=L), partial(_from_grid, grid=grid, bandwidth=L))
+    south, east = u.movedim(-1, 0).chunk(2)
     return south, east
 
 
@@ -69,40 +74,63 @@ def directional(
     L = isqrt(single.shape[-1])
     if grid.nlat % 2 or grid.exact_degree < 2 * L:
         raise ValueError(f"directions of band limit {L} need an even number of rings that carry {L + 1}, got {grid}.")
-    engine = ring_engine(grid, L, mirrored=True)
-    to_grid = [partial(engine.to_grid, weighted=weighted) for weighted in (False, True)]
-    from_grid = [partial(engine.from_grid, weighted=weighted) for weighted in (False, True)]
     batch = single.shape[:-2]
     x = [columns(part.movedim(-2, 0), 1) for part in (single, first, second)]  # channel after channel
-    parts = [function(linear(x[0], to_grid[0], from_grid[0]))] if x[0].numel() else []
+    parts = [function(transform(x[0], grid, L, to_grid=True, weighted=False).movedim(-1, 0))] if x[0].numel() else []
     south, east = riesz_samples(torch.cat(x[1:], dim=1), grid)
-    pairs = [(a, b) for a, b in zip(south.chunk(2, dim=-1), east.chunk(2, dim=-1), strict=True)]
+    pairs = [(a, b) for a, b in zip(south.chunk(2), east.chunk(2), strict=True)]
     parts += compare(*pairs)
-    c = linear(torch.cat(parts, dim=-1), from_grid[1], to_grid[1])
-    return uncolumns(c, torch.Size((-1, *batch))).movedim(0, -2)
+    c = transform(torch.cat(parts).movedim(0, -1), grid, L, to_grid=False, weighted=True)
+    return uncolumns(c, torch.Size((-1, *batch))).movedim(0, -2).to(single.dtype)
 
 
-def _to_grid(x: Tensor, grid: GaussLegendre) -> Tensor:
-    """Coefficients `(L*L, n)` to samples `(nlat, nlon, 2 n)`: the components south, then those east."""
-    L = isqrt(len(x))
+def _to_grid(x: Float[Tensor, "coefficients n"], grid: Grid, bandwidth: int) -> Float[Tensor, "nlat nlon n2"]:
+    """Samples of u: the components south, then those east."""
+    L = bandwidth
     root, order, *lowered = _tables(L, x.dtype, x.device)
     x = x * root
     south = _neighbours(x, *lowered[:4])
     east = order * x.index_select(0, partner_index(L, x.device)[1])
     east = torch.nn.functional.pad(east, (0, 0, 0, 2 * L + 1))  # degree L, which d/dphi does not reach
-    slopes = torch.cat((south, east), dim=1)
-    samples = ring_engine(grid, L + 1, mirrored=True).to_grid(slopes, weighted=False)
-    return samples * _cosecant(grid, x.dtype, x.device)
+    u = engine_for(grid, L + 1).to_grid(torch.cat((south, east), dim=1), weighted=False)
+    return u * _cosecant(grid, x.dtype, x.device)
 
 
-def _from_grid(u: Tensor, grid: GaussLegendre, bandwidth: int) -> Tensor:
+def _from_grid(u: Float[Tensor, "nlat nlon n2"], grid: Grid, bandwidth: int) -> Float[Tensor, "coefficients n"]:
     """The transpose of `_to_grid`."""
     L = bandwidth
     root, order, *lowered = _tables(L, u.dtype, u.device)
-    slopes = ring_engine(grid, L + 1, mirrored=True).from_grid(u * _cosecant(grid, u.dtype, u.device), weighted=False)
+    slopes = engine_for(grid, L + 1).from_grid(u * _cosecant(grid, u.dtype, u.device), weighted=False)
     south, east = slopes.chunk(2, dim=1)
     east = (order * east[: L * L]).index_select(0, partner_index(L, u.device)[1])
     return root * (_neighbours(south, *lowered[4:]) + east)
+
+
+@torch.library.custom_op("equisphere::riesz_transform", mutates_args=())
+def _operator(x: Tensor, grid: str, bandwidth: int, to_grid: bool) -> Tensor:
+    """The two as compilers see them: one operator, in place of tables."""
+    if to_grid:
+        return _to_grid(x, grid_named(grid), bandwidth).movedim(-1, 0).contiguous().movedim(0, -1)
+    return _from_grid(x, grid_named(grid), bandwidth).contiguous()
+
+
+@_operator.register_fake
+def _(x: Tensor, grid: str, bandwidth: int, to_grid: bool) -> Tensor:
+    if to_grid:
+        return x.new_empty(2 * x.shape[-1], *grid_named(grid).shape).movedim(0, -1)
+    return x.new_empty(bandwidth**2, x.shape[-1] // 2)
+
+
+def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    ctx.arguments = inputs[1:]
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    grid, bandwidth, to_grid = ctx.arguments
+    return _operator(gradient, grid, bandwidth, not to_grid), None, None, None
+
+
+_operator.register_autograd(_backward, setup_context=_setup_context)
 
 
 def _neighbours(x: Tensor, below: Tensor, above: Tensor, by_below: Tensor, by_above: Tensor) -> Tensor:
@@ -148,7 +176,6 @@ def _tables(bandwidth: int, dtype: torch.dtype, device: torch.device) -> tuple[T
 
 
 @lru_cache(maxsize=32)
-def _cosecant(grid: GaussLegendre, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """1 / sin(theta) of each ring `(nlat, 1, 1)` in the engine's mirrored order."""
-    north = grid.colatitudes[: grid.nlat // 2]
-    return (1 / north.sin()).repeat(2)[:, None, None].to(device, dtype)
+def _cosecant(grid: Grid, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """1 / sin(theta) of each ring `(nlat, 1, 1)`."""
+    return (1 / grid.colatitudes.sin())[:, None, None].to(device, dtype)

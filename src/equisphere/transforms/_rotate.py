@@ -10,10 +10,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from equisphere import _checks
-from equisphere.grids import RingGrid
+from equisphere._precision import widened
+from equisphere.grids import Grid
 from equisphere.groups import euler_angles
 from equisphere.harmonics import degrees_and_orders, to_real, wigner_d_series
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
+from equisphere.transforms._generators import recorded_generators, rotation_generators
+from equisphere.transforms._linear import is_traced
 from equisphere.transforms._sht import SHT
 
 
@@ -50,30 +53,17 @@ def _rotated(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
 
     The inverse undoes the same three angles: it is the transpose to rounding, where R is a rotation to a few digits only.
     """
-    alpha, beta, gamma = euler_angles(R)
-    if inverse:
-        alpha, beta, gamma = -gamma, -beta, -alpha
-    return _about_z(_quarter(_about_z(_quarter(_about_z(c, gamma), inverse=True), beta)), alpha)
-
-
-def _generators(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Derivatives at 0 of the rotations of `(N, L*L)` by an angle about x, y and z."""
-    order, partner = partner_index(_checks.bandwidth_of(c), c.device)
-
-    def about_z(v: Tensor) -> Tensor:
-        return -order * v[:, partner]
-
-    def about_y(v: Tensor) -> Tensor:
-        return _quarter(about_z(_quarter(v, inverse=True)))
-
-    about_x = about_y(about_z(c)) - about_z(about_y(c))  # [L_y, L_z] = L_x
-    return about_x, about_y(c), about_z(c)
+    with torch.autocast(c.device.type, enabled=False):
+        alpha, beta, gamma = euler_angles(R)
+        if inverse:
+            alpha, beta, gamma = -gamma, -beta, -alpha
+        return _about_z(_quarter(_about_z(_quarter(_about_z(c, gamma), inverse=True), beta)), alpha)
 
 
 class _Rotate(torch.autograd.Function):
     """Rotation or its inverse, with derivatives in the coefficients and, through the Lie algebra, in the rotation.
 
-    With dR = [w]x R, the rotated signal changes by w . (L_x, L_y, L_z) c'. No Euler angle is differentiated, so the
+    With dR = [w]x R, the rotated signal changes by w . (G_x, G_y, G_z) c'. No Euler angle is differentiated, so the
     derivative is right at beta = 0 and pi too. That in R is the one along SO(3): its part across it is zero.
     """
 
@@ -93,11 +83,7 @@ class _Rotate(torch.autograd.Function):
         by_c = _Rotate.apply(gradient, R, not ctx.inverse) if ctx.needs_input_grad[0] else None
         by_R = None
         if ctx.needs_input_grad[1]:
-            torque = torch.stack([(gradient * g).sum(-1) for g in _Generators.apply(rotated)], dim=-1).to(R.dtype)
-            # [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows
-            by_R = torch.linalg.cross(
-                (torque[:, None] if ctx.inverse else torque[..., None]) / 2, R, dim=-1 if ctx.inverse else -2
-            )
+            by_R = _by_rotation(gradient, rotation_generators(rotated), R, ctx.inverse)
         return by_c, by_R, None
 
     @staticmethod
@@ -107,7 +93,7 @@ class _Rotate(torch.autograd.Function):
         if R_tangent is not None:
             W = R_tangent.mT @ R if ctx.inverse else R_tangent @ R.mT
             spin = torch.stack((W[:, 2, 1] - W[:, 1, 2], W[:, 0, 2] - W[:, 2, 0], W[:, 1, 0] - W[:, 0, 1]), dim=-1) / 2
-            out = out + sum(spin[:, i : i + 1].to(out.dtype) * g for i, g in enumerate(_Generators.apply(rotated)))
+            out = out + (spin[..., None].to(out.dtype) * rotation_generators(rotated)).sum(-2)
         return out
 
     @staticmethod
@@ -116,34 +102,36 @@ class _Rotate(torch.autograd.Function):
         return _Rotate.apply(c.flatten(0, 1), R.flatten(0, 1), inverse).unflatten(0, c.shape[:2]), 0
 
 
-class _Generators(torch.autograd.Function):
-    """`_generators`, whose transposes are their negatives: rotations are orthogonal."""
-
-    @staticmethod
-    def forward(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return _generators(c)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor, Tensor]) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return -sum(_Generators.apply(g)[i] for i, g in enumerate(gradients))
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return _Generators.apply(tangent)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int], c: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        c = c.movedim(in_dims[0], 0)
-        return tuple(g.unflatten(0, c.shape[:2]) for g in _Generators.apply(c.flatten(0, 1))), (0, 0, 0)
+def _by_rotation(gradient: Tensor, turned: Tensor, R: Tensor, inverse: bool) -> Tensor:
+    """The derivative in R: [torque / 2]x R, whose columns are cross products with those of R; of the inverse, rows."""
+    torque = (gradient[:, None] * turned).sum(-1).to(R.dtype) / 2
+    return torch.linalg.cross(torque[:, None] if inverse else torque[..., None], R, dim=-1 if inverse else -2)
 
 
 def _batched(x: Tensor, dim: int | None, size: int) -> Tensor:
     """With the mapped dimension in front; repeated, where there is none."""
     return x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
+
+
+@torch.library.custom_op("equisphere::rotate", mutates_args=())
+def _rotate_operator(c: Tensor, R: Tensor, inverse: bool) -> Tensor:
+    """`_Rotate` as compilers see it: one operator, in place of tables and loops."""
+    return _rotated(c, R, inverse)
+
+
+def _operator_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tensor) -> None:
+    ctx.inverse = inputs[2]
+    ctx.save_for_backward(inputs[1], output)
+
+
+def _operator_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    R, rotated = ctx.saved_tensors
+    by_R = _by_rotation(gradient, recorded_generators(rotated), R, ctx.inverse)
+    return _rotate_operator(gradient, R, not ctx.inverse), by_R, None
+
+
+_rotate_operator.register_fake(lambda c, R, inverse: c.new_empty(c.shape))
+_rotate_operator.register_autograd(_operator_backward, setup_context=_operator_context)
 
 
 def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotations 3 3"]) -> Tensor:
@@ -191,8 +179,10 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
             f"leading dimensions must broadcast: coefficients {tuple(c.shape)} have {tuple(c.shape[:-1])}, "
             f"R {tuple(R.shape)} has {tuple(R.shape[:-2])}. A rotation for each sample of a batch of channels is `R[:, None]`."
         ) from None
-    flat = c.expand(*leading, -1).reshape(-1, c.shape[-1])
-    return _Rotate.apply(flat, R.expand(*leading, 3, 3).reshape(-1, 3, 3), False).reshape(*leading, c.shape[-1])
+    flat = widened(c).expand(*leading, -1).reshape(-1, c.shape[-1])
+    turns = widened(R).expand(*leading, 3, 3).reshape(-1, 3, 3)
+    rotated = _rotate_operator(flat, turns, False) if is_traced(c) else _Rotate.apply(flat, turns, False)
+    return rotated.reshape(*leading, c.shape[-1]).to(c.dtype)
 
 
 def act_on_coefficients(g: Float[Tensor, "*elements 3 3"], c: Shaped[Tensor, "*batch coefficients"]) -> Tensor:
@@ -230,8 +220,8 @@ def act_on_coefficients(g: Float[Tensor, "*elements 3 3"], c: Shaped[Tensor, "*b
 
 
 def rotate_signal(
-    f: Shaped[Tensor, "*batch nlat nlon"], R: Float[Tensor, "*rotations 3 3"], grid: RingGrid
-) -> Shaped[Tensor, "*out nlat nlon"]:
+    f: Shaped[Tensor, "*signal"], R: Float[Tensor, "*rotations 3 3"], grid: Grid
+) -> Shaped[Tensor, "*out"]:
     """Rotate the samples of a band-limited signal: analysis, `rotate`, synthesis.
 
     Exact for signals of the grid's band limit; any other is projected to it first.

@@ -5,6 +5,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from equisphere import _checks
+from equisphere._precision import widened
 from equisphere.harmonics import degrees_and_orders
 
 
@@ -28,6 +29,7 @@ def power_spectrum(c: Shaped[Tensor, "*batch coefficients"]) -> Float[Tensor, "*
     """
     _checks.floating(c, "coefficients")
     L = _checks.bandwidth_of(c)
-    power = c.real.square() + c.imag.square() if c.is_complex() else c.square()
+    wide = widened(c)
+    power = wide.real.square() + wide.imag.square() if c.is_complex() else wide.square()
     degree = torch.from_numpy(degrees_and_orders(L)[0]).to(c.device)
-    return power.new_zeros(*c.shape[:-1], L).index_add(-1, degree, power)
+    return power.new_zeros(*c.shape[:-1], L).index_add(-1, degree, power).to(c.real.dtype)

@@ -1,0 +1,82 @@
+"""Who is measured: each offers analysis and synthesis of real float32 signals on a 2b x 2b grid, as its own users call it."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A pair of transforms between signals `(n, 2b, 2b)` and coefficients in an order of its own."""
+
+    analysis: Callable[[Tensor], Tensor]
+    synthesis: Callable[[Tensor], Tensor]
+
+
+def equisphere(b: int) -> Contender:
+    """This library."""
+    import equisphere as es
+
+    sht = es.SHT(es.grids.DriscollHealy(b))
+    return Contender(sht, sht.inverse)
+
+
+def torch_harmonics(b: int) -> Contender:
+    """RealSHT and InverseRealSHT on their equiangular grid, tables in float32 as the signals are."""
+    import torch_harmonics as th
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the band limit, which is b here
+        there = th.RealSHT(2 * b, 2 * b, lmax=b, mmax=b, grid="equiangular").float()
+        back = th.InverseRealSHT(2 * b, 2 * b, lmax=b, mmax=b, grid="equiangular").float()
+    return Contender(there, back)
+
+
+def e3nn(b: int) -> Contender:
+    """FromS2Grid and ToS2Grid of degrees below b."""
+    from e3nn import o3
+
+    there = o3.FromS2Grid((2 * b, 2 * b), b - 1)
+    back = o3.ToS2Grid(b - 1, (2 * b, 2 * b))
+    return Contender(there, back)
+
+
+def plain(b: int) -> Contender:
+    """What the formula says: an FFT over each ring and one dense sum over (m, l, ring)."""
+    import equisphere as es
+    from equisphere.harmonics import associated_legendre
+
+    grid = es.grids.DriscollHealy(b)
+    table = np.zeros((b, b, 2 * b), dtype=np.float32)
+    for m in range(b):
+        table[m, m:] = associated_legendre(m, b, grid.colatitudes.numpy())
+    P = torch.from_numpy(table).to(torch.complex64)
+    weighted = P * grid.weights[:, 0].float()
+    return Contender(
+        lambda f: torch.einsum("njm,mlj->nml", torch.fft.rfft(f)[..., :b], weighted),
+        lambda c: torch.fft.irfft(torch.einsum("nml,mlj->njm", c, P), n=2 * b, norm="forward"),
+    )
+
+
+#: contender and the largest band limit at which it is measured: past it, tables or times are out of proportion
+CONTENDERS = {
+    "equisphere": (equisphere, 512),
+    "torch-harmonics": (torch_harmonics, 512),
+    "e3nn": (e3nn, 32),
+    "plain": (plain, 128),
+}
+
+
+def present(b: int) -> dict[str, Callable[[int], Contender]]:
+    """Those that are installed and that take a band limit."""
+    module = {"plain": "equisphere"}
+    return {
+        name: make
+        for name, (make, largest) in CONTENDERS.items()
+        if b <= largest and find_spec(module.get(name, name.replace("-", "_")))
+    }

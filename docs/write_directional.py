@@ -1,0 +1,207 @@
+"""Measure alignment, the transform on SO(3) and spin, and write the tables of docs/alignment.md and docs/spin.md.
+
+    EQUISPHERE_DATA=folder python docs/write_directional.py [names of tables]
+
+The folder holds `earth_sky_fields.npz` and `shapes69_train_meshes.npz`; tables whose data or packages (e3nn, ducc0, s2fft) are
+missing are left as they are. Times are processor milliseconds on one thread, medians. No number in the pages is typed by
+hand: each table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import re
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import equisphere as es
+from equisphere.data import read_coefficients
+from equisphere.harmonics import degrees_and_orders
+from equisphere.transforms import SO3Transform, SpinSHT
+from equisphere.transforms._so3_tables import wigner_tables
+
+DOCS = Path(__file__).parent
+DATA = Path(os.environ.get("EQUISPHERE_DATA", "."))
+
+
+def main() -> None:
+    """Write every table."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    for page, name, table in (
+        ("alignment", "relief", relief),
+        ("alignment", "meshes", meshes),
+        ("alignment", "so3", so3),
+        ("spin", "accuracy", accuracy),
+        ("spin", "time", spin_time),
+    ):
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
+        try:
+            text = table()
+        except (FileNotFoundError, ImportError) as error:
+            warnings.warn(f"{name} is left as it is: {error}", stacklevel=1)
+            continue
+        path = DOCS / f"{page}.md"
+        found = rf"<!-- begin {name} -->.*?<!-- end {name} -->"
+        new = f"<!-- begin {name} -->\n{text}\n<!-- end {name} -->"
+        path.write_text(re.sub(found, lambda _, new=new: new, path.read_text(), flags=re.DOTALL))
+
+
+def angles(R: Tensor, S: Tensor) -> np.ndarray:
+    """Between rotations, in degrees."""
+    return np.degrees(2 * np.arcsin(np.minimum((R.double() - S.double()).flatten(-2).norm(dim=-1).numpy() / 8**0.5, 1)))
+
+
+def clocked(function: Callable[[], object], repetitions: int = 5) -> float:
+    """Processor milliseconds, the median after a first call."""
+    function()
+    times = []
+    for _ in range(repetitions):
+        began = time.process_time()
+        function()
+        times.append(1e3 * (time.process_time() - began))
+    return statistics.median(times)
+
+
+def relief(n: int = 50, L: int = 32) -> str:
+    """The Earth's relief against itself turned at random, with noise of several strengths and two kinds."""
+    with np.load(DATA / "earth_sky_fields.npz") as fields:
+        heights = torch.from_numpy(fields["topo10m_m"].astype(np.float64))
+    a = es.SHT(es.grids.ClenshawCurtis(nlat=heights.shape[0], nlon=heights.shape[1]), L)(heights)
+    a[0] = 0
+    R = es.random_rotations(n, torch.Generator().manual_seed(0), torch.float64)
+    degree = torch.from_numpy(degrees_and_orders(L)[0])
+    like = (es.power_spectrum(a) / (2 * torch.arange(L) + 1)).sqrt()[degree]
+    rows = []
+    for kind, strength, shape in (
+        ("none", 0.0, torch.ones(L * L)),
+        ("white", 1.0, torch.ones(L * L)),
+        ("white", 2.0, torch.ones(L * L)),
+        ("the relief's own spectrum", 1.0, like),
+    ):
+        noise = torch.randn(n, L * L, dtype=torch.float64) * shape * (degree > 0)
+        b = es.rotate(a, R) + strength * a.norm() * noise / noise.norm(dim=1, keepdim=True)
+        low, turned = a.float(), b.float()
+        began = time.process_time()
+        found = es.align.align(low, turned)
+        spent = 1e3 * (time.process_time() - began) / n
+        error, stated = angles(found.rotation, R), np.degrees(found.error.numpy())
+        rms, said = np.sqrt((error**2).mean()), np.sqrt((stated**2).mean())
+        rows.append(
+            f"| {kind} | {strength:g} | {np.median(error):.2g} | {error.max():.2g} | {rms:.2g} | {said:.2g} "
+            f"| {found.score.median():.3f} | {found.margin.median():.3f} | {spent:.0f} |"
+        )
+    head = "| noise | its norm, signal 1 | median error, degrees | worst | rms | rms as stated | score | margin | ms a pair |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *rows])
+
+
+def meshes(n: int = 40, L: int = 32) -> str:
+    """Triangle meshes against themselves, turned at random and written to files."""
+    import trimesh
+
+    with np.load(DATA / "shapes69_train_meshes.npz") as shapes:
+        vertices, faces = shapes["vertices"], shapes["faces"]
+        first_vertex, first_face = shapes["vertex_offset"], shapes["face_offset"]
+    R = es.random_rotations(n, torch.Generator().manual_seed(0), torch.float64)
+    folder = Path(tempfile.mkdtemp())
+    error, margin = [], []
+    for k, i in enumerate(np.random.default_rng(0).choice(len(first_vertex) - 1, n, replace=False)):
+        V = vertices[first_vertex[i] : first_vertex[i + 1]] / 32767.0
+        F = faces[first_face[i] : first_face[i + 1]].astype(int)
+        for name, points in (("a", V), ("b", V @ R[k].numpy().T)):
+            trimesh.Trimesh(points, F, process=False).export(folder / f"{name}.ply")
+        a, b = (read_coefficients(folder / f"{name}.ply", L) for name in "ab")
+        found = es.align.align(a, b, channels=True)
+        error.append(float(angles(found.rotation, R[k])))
+        margin.append(float(found.margin))
+    error = np.array(error)
+    clear = np.array(margin) > 1e-4
+    return (
+        "| meshes | with a margin above 0.0001 | median error of these, degrees | worst |\n|---|---|---|---|\n"
+        f"| {n} | {clear.sum()} | {np.median(error[clear]):.2g} | {error[clear].max():.2g} |"
+    )
+
+
+def so3() -> str:
+    """Time, memory and error of the transform on SO(3), and e3nn's dense grid where it fits."""
+    from e3nn import o3
+
+    rows = []
+    for L in (4, 8, 16, 32, 64):
+        transform = SO3Transform(L)
+        c = torch.randn(transform.size, dtype=torch.complex64)
+        f = transform.inverse(c, real=True)
+        c = transform(f)
+        error = float((transform(transform.inverse(c, real=True)) - c).norm() / c.norm())
+        size = sum(t.numel() * t.element_size() for t in wigner_tables(L, torch.float32, torch.device("cpu"))) / 1e6
+        ours = clocked(lambda t=transform, f=f: t.inverse(t(f), real=True))
+        theirs, their_size = "", ""
+        if L <= 8:
+            grid = o3.SO3Grid(L - 1, 2 * L)
+            flat = torch.randn(1, transform.size)
+            theirs = f"{clocked(lambda g=grid, x=flat: g.from_grid(g.to_grid(x))):.2f}"
+            their_size = f"{sum(b.numel() * b.element_size() for b in grid.buffers()) / 1e6:.1f}"
+        rows.append(f"| {L} | {ours:.2f} | {size:.2g} | {error:.1g} | {theirs} | {their_size} |")
+    head = "| band limit | there and back, ms | tables, MB | error | e3nn `SO3Grid`, ms | its tables, MB |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+
+
+def accuracy(L: int = 64) -> str:
+    """Largest error of a coefficient after a round trip at several spins, and s2fft's and ducc0's."""
+    import ducc0
+    import s2fft
+
+    rows = []
+    for spin in (0, 2, 5, 8, 20):
+        c = torch.randn(L * L, dtype=torch.complex128)
+        c[: spin**2] = 0
+        errors = []
+        for dtype in (torch.complex128, torch.complex64):
+            sht = SpinSHT(es.grids.GaussLegendre(L, nlat=L), L, spin)
+            errors.append(float((sht(sht.inverse(c.to(dtype))) - c).abs().max()))
+        cells = [f"{e:.1e}" for e in errors]
+        with np.errstate(all="ignore"):
+            square = s2fft.sampling.s2_samples.flm_1d_to_2d(c.numpy(), L)
+            try:
+                samples = s2fft.inverse(square, L, spin=spin, sampling="mw", method="numpy")
+                again = s2fft.forward(samples, L, spin=spin, sampling="mw", method="numpy")
+                cells.append(f"{np.abs(again - square).max():.1e}")
+            except Warning:  # so it refuses high spins
+                cells.append("refused")
+        alm = np.random.default_rng(0).normal(size=(1 + (spin > 0), L * (L + 1) // 2)) + 0j
+        degree = np.concatenate([np.arange(m, L) for m in range(L)])
+        alm[:, degree < spin] = 0
+        options = {"spin": spin, "lmax": L - 1, "geometry": "GL"}
+        maps = ducc0.sht.synthesis_2d(alm=alm, ntheta=L, nphi=2 * L, **options)
+        cells.append(f"{np.abs(ducc0.sht.analysis_2d(map=maps, **options) - alm).max():.1e}")
+        rows.append(f"| {spin} | " + " | ".join(cells) + " |")
+    head = "| spin | here, float64 | here, float32 | s2fft 64-bit | ducc0 |"
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
+
+
+def spin_time() -> str:
+    """Milliseconds a map of a synthesis and analysis, one map and 32 together."""
+    rows = []
+    for L in (32, 64, 128, 256):
+        sht = SpinSHT(es.grids.GaussLegendre(L, nlat=L), L, 2)
+        cells = []
+        for n in (1, 32):
+            c = torch.randn(n, L * L, dtype=torch.complex64)
+            cells.append(f"{clocked(lambda s=sht, c=c: s(s.inverse(c))) / n:.2f}")
+        rows.append(f"| {L} | " + " | ".join(cells) + " |")
+    return "\n".join(["| band limit | one map | of 32 maps, each |", "|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""`equisphere align`."""
+
+from math import degrees
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.table import Table
+from torch import Tensor
+
+from equisphere.cli._common import answer, print_json, teaching
+from equisphere.cli._train import Json
+from equisphere.groups import euler_angles
+
+
+@teaching
+def align(
+    a: Annotated[Path, typer.Argument(help="A map, picture, mesh, or file of coefficients.", metavar="A")],
+    b: Annotated[Path, typer.Argument(help="Another of the same kind.", metavar="B")],
+    bandwidth: Annotated[int, typer.Option(min=2, help="Degrees to compare: 32 see 6 degrees of arc.")] = 32,
+    peaks: Annotated[
+        int, typer.Option(min=1, help="How many rotations to give at most; symmetric things have many.")
+    ] = 8,
+    key: Annotated[str | None, typer.Option(help="Name of the array in .npz files.")] = None,
+    poles: Annotated[bool, typer.Option("--poles", help="First and last row of a map are the poles.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find the rotation that takes A to B, and say how sure it is.
+
+    .npy and .npz files hold an equirectangular map (north first), maps one after the other, a HEALPix map in RING order, or L*L
+    coefficients. Pictures are equirectangular panoramas. Meshes (with the extra `mesh`) are compared by where
+    their surface lies, seen from its centroid. The mean does not count, nor does a positive factor.
+    A mirror image is not found.
+    """
+    from equisphere.align import align as find
+    from equisphere.data import read_coefficients
+
+    x, y = (read_coefficients(path, bandwidth, key, poles) for path in (a, b))
+    size = min(x.shape[-1], y.shape[-1])
+    found = find(x[:, :size], y[:, :size], channels=True, peaks=peaks)
+    equal = int(found.count())
+    report = {
+        "a": str(a),
+        "b": str(b),
+        "bandwidth": round(size**0.5),
+        "score": float(found.score),
+        "margin": float(found.margin),
+        "error_degrees": degrees(float(found.error)) if torch.isfinite(found.error) else None,
+        "best": _described(found.rotation, float(found.score)),
+        "within_0.01_of_the_best": [_described(found.rotations[i], float(found.scores[i])) for i in range(1, equal)],
+    }
+    if as_json:
+        print_json(report)
+        return
+    table = Table("", "", show_header=False)
+    error = report["error_degrees"]
+    table.add_row("score", f"{report['score']:.4f} (1 where B is A turned, 0 where nothing is alike)")
+    table.add_row("margin", f"{report['margin']:.4f} (how much better than the second best rotation)")
+    table.add_row("error", "a turn changes nothing" if error is None else f"{error:.2g} degrees, estimated")
+    for best in [report["best"], *report["within_0.01_of_the_best"]]:
+        table.add_row("rotation", _in_words(best))
+    answer.print(table, highlight=False)
+
+
+def _described(R: Tensor, score: float) -> dict[str, Any]:
+    angle = 2 * torch.asin(((R - torch.eye(3, dtype=R.dtype)).norm() / 8**0.5).clamp(max=1))
+    half_turn = (R + R.mT + (1 - R.trace()) * torch.eye(3, dtype=R.dtype))[:, int(R.diagonal().argmax())]
+    twist = torch.stack((R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]))
+    axis = half_turn * (1.0 if half_turn @ twist >= 0 else -1.0)
+    return {
+        "score": score,
+        "matrix": R.tolist(),
+        "euler_zyz_degrees": [degrees(float(x)) for x in euler_angles(R)],
+        "axis": (axis / axis.norm().clamp(min=1e-12)).tolist(),
+        "angle_degrees": degrees(float(angle)),
+    }
+
+
+def _in_words(found: dict[str, Any]) -> str:
+    axis = ", ".join(f"{x:.4f}" for x in found["axis"])
+    rows = "\n".join("  ".join(f"{x:8.5f}" for x in row) for row in found["matrix"])
+    return f"{found['angle_degrees']:.3f} degrees about ({axis}), score {found['score']:.4f}\n{rows}"

@@ -1,0 +1,154 @@
+"""Signals on the sphere from files: maps, pictures, surfaces and coefficients."""
+
+import zipfile
+from math import isqrt
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from equisphere.data._digits import DataError
+from equisphere.data._image_files import IMAGE_SUFFIXES
+from equisphere.grids import ClenshawCurtis, DriscollHealy, Grid, HEALPix
+from equisphere.transforms import SHT, accumulate
+
+#: suffixes of triangle meshes, which need the package trimesh
+MESH_SUFFIXES = {".obj", ".off", ".ply", ".stl", ".glb", ".gltf"}
+
+#: into how many points a surface is divided, more or less
+SURFACE_POINTS = 50_000
+
+Channels = Float[Tensor, "channels coefficients"]
+
+
+def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, poles: bool = False) -> Channels:
+    """Coefficients of the signals in a file, degrees below the band limit alone (fewer, where the file has no more).
+
+    What is understood:
+        .npy, .npz: L*L numbers are coefficients, 12 nside^2 a HEALPix map in RING order; two dimensions an equirectangular map,
+            row 0 the north and column 0 longitude 0; three dimensions such maps one after the other.
+        pictures: equirectangular, one signal for each colour.
+        triangle meshes: two signals, the area in each direction from the centroid, weighted by the distance and by its cube.
+
+    Args:
+        path: the file.
+        bandwidth: band limit of the result, at the most.
+        key: name of the array in an .npz file; not needed where it holds one.
+        poles: the first and the last row of a map are the poles (as in most weather data) rather than half a cell off them.
+
+    Raises:
+        DataError: where the file is missing, of another kind, or holds something else; the message names it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"there is no file {path}.")
+    suffix = path.suffix.lower()
+    if suffix in MESH_SUFFIXES:
+        return _surface(path, bandwidth)
+    if suffix in IMAGE_SUFFIXES:
+        array = _picture(path)
+    elif suffix in (".npy", ".npz"):
+        array = _array(path, key)
+    else:
+        known = ", ".join(sorted({".npy", ".npz"} | IMAGE_SUFFIXES | MESH_SUFFIXES))
+        raise DataError(f"{path} is of no kind that is read here ({known}).")
+    return _coefficients(array, bandwidth, poles, path)
+
+
+def _array(path: Path, key: str | None) -> np.ndarray:
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.lib.npyio.NpzFile):
+            with found:
+                names = found.files
+                if key is None and len(names) != 1:
+                    raise DataError(f"{path} holds several arrays ({', '.join(names)}): name one (`--key`).")
+                if key is not None and key not in names:
+                    raise DataError(f"{path} holds no array {key!r}, but {', '.join(names)}.")
+                found = found[key or names[0]]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} cannot be read as a NumPy file ({error}).") from error
+    if found.dtype.kind not in "fiub" or found.size == 0:
+        raise DataError(f"{path} must hold real numbers, got {found.dtype} of shape {found.shape}.")
+    return found.astype(np.float64)
+
+
+def _picture(path: Path) -> np.ndarray:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as opened:
+            return np.asarray(opened.convert("RGB"), dtype=np.float64).transpose(2, 0, 1) / 255
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as a picture ({error}).") from error
+
+
+def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) -> Channels:
+    if not np.isfinite(array).all():
+        raise DataError(f"{path} holds NaN or infinite values: fill the gaps first.")
+    signal = torch.from_numpy(array)
+    if array.ndim == 1 and isqrt(array.size) ** 2 == array.size:
+        return signal[None, : bandwidth**2]
+    grid: Grid
+    if array.ndim == 1 and array.size % 12 == 0 and isqrt(array.size // 12) ** 2 == array.size // 12:
+        grid = HEALPix(isqrt(array.size // 12))
+    elif array.ndim in (2, 3) and array.shape[-2] >= 2:
+        kind = ClenshawCurtis if poles else DriscollHealy
+        grid = kind(nlat=array.shape[-2], nlon=array.shape[-1])
+    else:
+        raise DataError(
+            f"{path} must hold L*L coefficients, 12 nside^2 HEALPix pixels, or maps of shape (.., nlat, nlon), got shape "
+            f"{array.shape}."
+        )
+    return SHT(grid, min(bandwidth, grid.bandwidth))(signal.reshape(-1, *grid.shape))
+
+
+def _surface(path: Path, bandwidth: int) -> Channels:
+    """Moments of a surface by direction from its centroid: of the area, weighted by the distance and by its cube.
+
+    c_lm = ∫ |x|^k Y_lm(x / |x|) dA is a sum over points on the triangles, so that it turns with the surface exactly: no ray
+    is cast and no grid visited.
+    """
+    try:
+        import trimesh
+    except ImportError as error:
+        raise DataError(f"{path}: meshes need trimesh: pip install 'equisphere[mesh]'.") from error
+    try:
+        triangles = np.asarray(trimesh.load_mesh(path, process=False).triangles, dtype=np.float64)
+    except Exception as error:
+        raise DataError(f"{path} cannot be read as a mesh ({error}).") from error
+    sides = triangles[:, 1:] - triangles[:, :1]
+    if not np.isfinite(sides).all() or not np.cross(sides[:, 0], sides[:, 1]).any():
+        raise DataError(f"{path} holds no surface.")
+    points, area = _points_on(triangles)
+    points = points - (area @ points) / area.sum()
+    distance = np.linalg.norm(points, axis=1)
+    scale = np.sqrt((area @ distance**2) / area.sum())
+    direction = points / np.maximum(distance, 1e-12 * scale)[:, None]
+    direction[distance <= 1e-12 * scale] = (0, 0, 1)  # whatever, at distance 0
+    r, weight = distance / scale, area / area.sum()
+    return accumulate(torch.from_numpy(np.stack((weight * r, weight * r**3))), torch.from_numpy(direction), bandwidth)
+
+
+def _points_on(triangles: Float[np.ndarray, "n 3 3"]) -> tuple[np.ndarray, np.ndarray]:
+    """Points spread over triangles, about `SURFACE_POINTS` of them, and the area that each stands for."""
+    a, u, v = triangles[:, 0], triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    area = np.linalg.norm(np.cross(u, v), axis=1) / 2
+    longest = np.sqrt(np.maximum.reduce([(e**2).sum(axis=1) for e in (u, v, u - v)]))
+    step = np.sqrt(2 * area.sum() / SURFACE_POINTS)
+    cuts = np.clip(np.ceil(longest / max(step, 1e-300)), 1, 128).astype(int)
+    points, areas = [], []
+    for n in np.unique(cuts):
+        here = cuts == n
+        i, j = (x.ravel() for x in np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
+        up, down = i + j < n, i + j < n - 1  # the n^2 small triangles that an n-fold cut of the sides makes
+        s = np.concatenate((i[up] + 1 / 3, i[down] + 2 / 3)) / n
+        t = np.concatenate((j[up] + 1 / 3, j[down] + 2 / 3)) / n
+        inside = a[here, None] + s[:, None] * u[here, None] + t[:, None] * v[here, None]
+        points.append(inside.reshape(-1, 3))
+        areas.append(np.repeat(area[here] / n**2, n * n))
+    return np.concatenate(points), np.concatenate(areas)

@@ -1,0 +1,102 @@
+"""The transform of a grid as one operator of PyTorch: what compilers see of it.
+
+A compiled or exported program holds a call of `equisphere::transform` with the name of the grid, in place of the engine's
+tables and loops; it runs the engine that runs otherwise. Shapes alone are asked for on the meta device and by fake tensors.
+"""
+
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equisphere import grids
+from equisphere.grids import Grid, HEALPix, RingGrid
+from equisphere.transforms._engines import engine_for
+from equisphere.transforms._linear import is_traced, linear
+
+
+def transform(
+    x: Tensor, grid: Grid, bandwidth: int, to_grid: bool, weighted: bool, tolerance: float | None = None
+) -> Tensor:
+    """`to_grid` or `from_grid` of the grid's engine on columns, its adjoint the backward pass.
+
+    Args:
+        x: coefficients `(L*L, N)` or samples `(*grid.shape, N)`, float32 or float64.
+        grid: of the samples.
+        bandwidth: band limit L.
+        to_grid: synthesis, or its transpose.
+        weighted: with the quadrature weights, as in `Engine`.
+        tolerance: as in `SHT`.
+    """
+    if is_traced(x):
+        return _transform(x, grid_name(grid), bandwidth, to_grid, weighted, tolerance)
+    engine = engine_for(grid, bandwidth, tolerance)
+    maps = partial(engine.to_grid, weighted=weighted), partial(engine.from_grid, weighted=weighted)
+    return linear(x, *maps) if to_grid else linear(x, *reversed(maps))
+
+
+#: grids that no few numbers describe: a program that names one runs in the process that recorded it
+_described: dict[str, Grid] = {}
+
+
+def grid_name(grid: Grid) -> str:
+    """The grid in words, from which `grid_named` makes it again, in another process too (but for scattered points)."""
+    if isinstance(grid, RingGrid):
+        return f"{type(grid).__name__} {grid.bandwidth} {grid.nlat} {grid.nlon} {int(getattr(grid, 'poles', False))}"
+    if isinstance(grid, HEALPix):
+        return f"HEALPix {grid.nside}"
+    name = f"{type(grid).__name__} of hash {hash(grid)}"
+    _described[name] = grid
+    return name
+
+
+@lru_cache(maxsize=64)
+def grid_named(name: str) -> Grid:
+    if name in _described:
+        return _described[name]
+    kind, *numbers = name.split()
+    if kind == "HEALPix":
+        return HEALPix(int(numbers[0]))
+    if kind == "Scattered":
+        raise ValueError("a program recorded on scattered points runs only in the process that recorded it.")
+    bandwidth, nlat, nlon, poles = map(int, numbers)
+    options = {"poles": True} if poles else {}
+    return getattr(grids, kind)(bandwidth, nlat=nlat, nlon=nlon, **options)
+
+
+@torch.library.custom_op("equisphere::transform", mutates_args=())
+def _transform(
+    x: Tensor, grid: str, bandwidth: int, to_grid: bool, weighted: bool, tolerance: float | None = None
+) -> Tensor:
+    engine = engine_for(grid_named(grid), bandwidth, tolerance)
+    with torch.autocast(x.device.type, enabled=False):
+        if to_grid:  # in one memory order, whatever the engine: compilers rely on it
+            return engine.to_grid(x, weighted).movedim(-1, 0).contiguous().movedim(0, -1)
+        return engine.from_grid(x, weighted).contiguous()
+
+
+@_transform.register_fake
+def _(x: Tensor, grid: str, bandwidth: int, to_grid: bool, weighted: bool, tolerance: float | None = None) -> Tensor:
+    if to_grid:
+        return x.new_empty(x.shape[-1], *grid_named(grid).shape).movedim(0, -1)
+    return x.new_empty(bandwidth**2, x.shape[-1])
+
+
+def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    ctx.arguments = inputs[1:]
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    grid, bandwidth, to_grid, weighted, tolerance = ctx.arguments
+    return _transform(gradient, grid, bandwidth, not to_grid, weighted, tolerance), None, None, None, None, None
+
+
+def _vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *arguments: Any) -> tuple[Tensor, int]:
+    x = x.movedim(in_dims[0] or 0, -2)
+    y = _transform(x.flatten(-2), *arguments).unflatten(-1, x.shape[-2:])
+    return y, y.ndim - 2
+
+
+_transform.register_autograd(_backward, setup_context=_setup_context)
+_transform.register_vmap(_vmap)

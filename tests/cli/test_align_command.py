@@ -1,0 +1,137 @@
+"""`equisphere align`: every kind of file, for people and for programs."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from reference import randn
+from typer.testing import CliRunner
+
+import equisphere as es
+from equisphere.cli._app import app
+from equisphere.data import DataError, read_coefficients
+
+R = es.random_rotations(1, torch.Generator().manual_seed(4), torch.float64)[0]
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(app, ["align", *map(str, arguments)], env={"COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    return result
+
+
+def angle_to(report):
+    """Between the rotation found and R, degrees."""
+    found = torch.tensor(report["best"]["matrix"], dtype=torch.float64)
+    return float(torch.rad2deg(2 * torch.asin(((found - R).norm() / 8**0.5).clamp(max=1))))
+
+
+def saved(folder, name, array):
+    np.save(folder / name, np.asarray(array))
+    return folder / f"{name}.npy"
+
+
+@pytest.fixture
+def signal():
+    """Smooth coefficients of band limit 12, and the same turned by R."""
+    c = randn(144) / (1 + torch.arange(144).sqrt())
+    return c, es.rotate(c, R)
+
+
+@pytest.mark.parametrize("kind", ["coefficients", "cells", "poles", "healpix", "stack"])
+def test_numpy_files_of_every_kind(kind, signal, tmp_path):
+    grids = {
+        "cells": es.grids.DriscollHealy(nlat=30, nlon=40),
+        "poles": es.grids.ClenshawCurtis(nlat=31, nlon=40),
+        "healpix": es.grids.HEALPix(8),
+        "stack": es.grids.DriscollHealy(nlat=30, nlon=40),
+    }
+    arrays = signal if kind == "coefficients" else [es.SHT(grids[kind], 12).inverse(c) for c in signal]
+    if kind == "stack":
+        arrays = [torch.stack((x, 2 * x)) for x in arrays]
+    a, b = (saved(tmp_path, name, x) for name, x in zip("ab", arrays, strict=True))
+    options = ["--poles"] if kind == "poles" else []
+    report = json.loads(run(a, b, "--json", "--bandwidth", 12, *options).stdout)
+    assert angle_to(report) < 1e-3
+    assert report["bandwidth"] == 12
+    assert report["score"] > 0.999999
+    assert report["margin"] > 0.1
+    axis = report["best"]["axis"]
+    assert np.allclose(R @ torch.tensor(axis, dtype=torch.float64), axis, atol=1e-5)
+    turn = es.groups.rotation_about(tuple(axis), torch.tensor(np.radians(report["best"]["angle_degrees"])))
+    assert torch.allclose(turn, R, atol=1e-5)
+
+
+def test_pictures(signal, tmp_path):
+    grid = es.grids.DriscollHealy(nlat=64, nlon=128)
+    for name, c in zip("ab", signal, strict=True):
+        f = es.SHT(grid, 12).inverse(c)
+        grey = (127 + 30 * f).clamp(0, 255).byte().numpy()
+        Image.fromarray(np.stack((grey, grey, 255 - grey), axis=-1)).save(tmp_path / f"{name}.png")
+    assert angle_to(json.loads(run(tmp_path / "a.png", tmp_path / "b.png", "--json").stdout)) < 0.1
+
+
+def test_meshes(tmp_path):
+    """An uneven box, turned and moved: found to the digits of the file, its four symmetries with it."""
+    trimesh = pytest.importorskip("trimesh")
+    box = trimesh.creation.box((1.0, 2.0, 3.0))
+    box.export(tmp_path / "a.ply")
+    there = np.eye(4)
+    there[:3, :3], there[:3, 3] = R.numpy(), (5.0, -2.0, 1.0)
+    box.apply_transform(there)
+    box.export(tmp_path / "b.ply")
+    report = json.loads(run(tmp_path / "a.ply", tmp_path / "b.ply", "--json", "--bandwidth", 16).stdout)
+    assert len(report["within_0.01_of_the_best"]) == 3
+    assert report["margin"] < 1e-6
+    found = [report["best"], *report["within_0.01_of_the_best"]]
+    assert min(angle_to({"best": one}) for one in found) < 1e-3
+
+
+def test_people_get_a_table(signal, tmp_path):
+    a, b = (saved(tmp_path, name, x) for name, x in zip("ab", signal, strict=True))
+    text = run(a, b).stdout
+    assert "score" in text
+    assert "degrees about" in text
+
+
+def test_an_array_of_an_npz_file_is_named(signal, tmp_path):
+    np.savez(tmp_path / "two.npz", one=signal[0], two=signal[1])
+    c = read_coefficients(tmp_path / "two.npz", 4, key="two")
+    assert torch.equal(c, signal[1][None, :16])
+    assert "--key" in " ".join(run(tmp_path / "two.npz", tmp_path / "two.npz", code=1).stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("gone.npy", None, "there is no file"),
+        ("a.txt", b"hello", "of no kind that is read here"),
+        ("a.npy", b"no array", "cannot be read as a NumPy file"),
+        ("a.npz", b"no archive", "cannot be read as a NumPy file"),
+        ("a.png", b"no picture", "cannot be read as a picture"),
+        ("b.npy", np.ones(7), "must hold L\\*L coefficients"),
+        ("c.npy", np.full((8, 8), np.nan), "NaN or infinite"),
+        ("d.npy", np.ones((2, 2), complex), "real numbers"),
+    ],
+)
+def test_files_that_cannot_be_read_are_named(name, content, words, tmp_path):
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    elif content is not None:
+        np.save(tmp_path / name, content)
+    with pytest.raises(DataError, match=words):
+        read_coefficients(tmp_path / name, 4)
+
+
+def test_a_mesh_that_is_none_is_named(tmp_path):
+    pytest.importorskip("trimesh")
+    (tmp_path / "a.obj").write_text("v 0 0 0\n")
+    with pytest.raises(DataError, match=r"a\.obj"):
+        read_coefficients(tmp_path / "a.obj", 4)
+
+
+def test_a_constant_map_is_refused(tmp_path):
+    path = saved(tmp_path, "flat", np.ones((8, 16)))
+    assert "must differ from a constant" in " ".join(run(path, path, code=1).stderr.split())
