@@ -25,16 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", nargs="+", type=Path, default=[], help="output folders of `equisphere demo`")
     parser.add_argument("--mnist", type=Path, help="output folder of `equisphere train spherical-mnist`")
-    parser.add_argument(
-        "--note", default="", help="what a reader should know about the machine during the training on MNIST"
-    )
+    parser.add_argument("--note", default="", help="what a reader should know about the machine meanwhile")
     given = parser.parse_args()
     if given.demo:
         for old in KEPT.glob("demo-*.json"):
             old.unlink()
         for folder in given.demo:
             results = json.loads((folder / "results.json").read_text())
-            _keep(f"demo-{results['seed']}", results)
+            _keep(f"demo-{results['seed']}", {**results, "note": given.note})
         first = given.demo[0]
         with Image.open(first / "figures" / "digits.png") as picture:
             picture.convert("RGB").quantize(128).save(ROOT / "docs" / "digits.png", optimize=True)
@@ -70,13 +68,14 @@ def _demo_table() -> str:
         cells = [_spread([run["accuracy"][network][protocol] for run in runs]) for network in ("equivariant", "planar")]
         lines.append(f"| {words} | {cells[0]} | {cells[1]} |")
     minutes = sum(first["seconds"].values()) / 60
+    note = f"; {first['note']}" if first.get("note") else ""
     parameters = first["parameters"]
     lines += [
         "",
         f"Test accuracy in %, mean ± standard deviation over {len(runs)} seeds (split, weights, order and rotations all "
         f"drawn anew); {first['data']['train']:,} digits to train on, {first['data']['test']:,} to test on; "
         f"{parameters['equivariant']:,} and {parameters['planar']:,} parameters; seed {first['seed']} took {minutes:.1f} "
-        f"minutes for all four trainings and every measurement ({first['machine']}, torch {first['versions']['torch']}). "
+        f"minutes for all four trainings and every measurement ({first['machine']}, torch {first['versions']['torch']}{note}). "
         "Made by `equisphere demo --seed 0` (1, 2) and `python docs/write_evidence.py`.",
     ]
     return "\n".join(lines)

@@ -274,3 +274,18 @@ def test_the_demos_network_takes_twenty_seconds_at_most():
         assert time.process_time() - began < 40  # on one thread, with every shape checked
     finally:
         torch.set_num_threads(threads)
+
+
+def test_maps_on_healpix():
+    grid = es.grids.HEALPix(2)
+    sht = es.SHT(grid)
+    f = sht.inverse(smooth(3, 2, sht.bandwidth**2))
+
+    class Rolled(nn.Module):
+        def forward(self, f):
+            return f.roll(5, -1)
+
+    model = nn.Sequential(nn.Conv1d(2, 3, 1), nn.ReLU(), Rolled())
+    report = audit.audit(model, f, grid=grid, rotations=2, lie=False)
+    assert [row.verdict for row in report.layers] == ["exact", "aliasing", "not equivariant"]
+    assert report.accused == ["2"]

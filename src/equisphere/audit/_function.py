@@ -41,7 +41,7 @@ def rotation_error(
     """
     if not callable(function):
         raise ValueError(f"function must be callable, such as a module, got {function!r}.")
-    _checks.rotations(R)
+    _checks.orthogonal(R)
     module = function if isinstance(function, nn.Module) else nn.Module()
     act_out = act_trivially if invariant else _turned
     with preserved(module):
