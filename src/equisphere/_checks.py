@@ -1,6 +1,7 @@
 """Checks of what a user hands in. Each error says the invariant, what came, and the remedy."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -106,6 +107,18 @@ def finite(x: Tensor, name: str) -> None:
         raise ValueError(
             f"{name} must be finite, got NaN, infinite values, or numbers so large that sums of them are. Fill missing data "
             "first (for example `torch.nan_to_num(signal)`, with the gap marked in a channel of its own), and scale large ones."
+        )
+
+
+def samples_on(signal: Tensor, grid: Any) -> None:
+    """Check for floating-point samples `(..., *grid.shape)` of at least one signal."""
+    floating(signal, "signal")
+    nodes = len(grid.shape)
+    if signal.ndim < nodes or tuple(signal.shape[-nodes:]) != grid.shape or signal.numel() == 0:
+        raise ValueError(
+            f"signal must have shape (..., {', '.join(map(str, grid.shape))}) with at least one signal, as the grid "
+            f"{grid} has, got {tuple(signal.shape)}. "
+            "Other sizes: es.grids.DriscollHealy(nlat=..., nlon=...) and its siblings take any."
         )
 
 

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from equisphere.data._digits import DataError
 from equisphere.data._image_files import IMAGE_SUFFIXES
+from equisphere.data._meshes import MESH_SUFFIXES, read_mesh
+from equisphere.data._panoramas import read_picture
 from equisphere.grids import ClenshawCurtis, DriscollHealy, Grid, HEALPix
 from equisphere.transforms import SHT, accumulate
-
-#: suffixes of triangle meshes, which need the package trimesh
-MESH_SUFFIXES = {".obj", ".off", ".ply", ".stl", ".glb", ".gltf"}
 
 #: into how many points a surface is divided, more or less
 SURFACE_POINTS = 50_000
@@ -40,6 +39,7 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
 
     Raises:
         DataError: where the file is missing, of another kind, or holds something else; the message names it.
+        ImportError: where it is a mesh and trimesh is not installed.
     """
     path = Path(path)
     if not path.is_file():
@@ -48,7 +48,7 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
     if suffix in MESH_SUFFIXES:
         return _surface(path, bandwidth)
     if suffix in IMAGE_SUFFIXES:
-        array = _picture(path)
+        array = read_picture(path).expand(3, -1, -1).double().numpy()
     elif suffix in (".npy", ".npz"):
         array = _array(path, key)
     else:
@@ -77,16 +77,6 @@ def _array(path: Path, key: str | None) -> np.ndarray:
     return found.astype(np.float64)
 
 
-def _picture(path: Path) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as opened:
-            return np.asarray(opened.convert("RGB"), dtype=np.float64).transpose(2, 0, 1) / 255
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a picture ({error}).") from error
-
-
 def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) -> Channels:
     if not np.isfinite(array).all():
         raise DataError(f"{path} holds NaN or infinite values: fill the gaps first.")
@@ -113,14 +103,8 @@ def _surface(path: Path, bandwidth: int) -> Channels:
     c_lm = ∫ |x|^k Y_lm(x / |x|) dA is a sum over points on the triangles, so that it turns with the surface exactly: no ray
     is cast and no grid visited.
     """
-    try:
-        import trimesh
-    except ImportError as error:
-        raise DataError(f"{path}: meshes need trimesh: pip install 'equisphere[mesh]'.") from error
-    try:
-        triangles = np.asarray(trimesh.load_mesh(path, process=False).triangles, dtype=np.float64)
-    except Exception as error:
-        raise DataError(f"{path} cannot be read as a mesh ({error}).") from error
+    mesh = read_mesh(path)
+    triangles = mesh.vertices[mesh.faces].numpy()
     sides = triangles[:, 1:] - triangles[:, :1]
     if not np.isfinite(sides).all() or not np.cross(sides[:, 0], sides[:, 1]).any():
         raise DataError(f"{path} holds no surface.")

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from equisphere import _checks
 from equisphere.nn._activation import Activation
 from equisphere.transforms import directional
 
 
-class DirectionalActivation(nn.Module):
+class DirectionalActivation(Activation):
     r"""Pointwise nonlinearity that compares directions: some channels for themselves, the others in pairs of gradients.
 
     Zonal filters have no direction. The Riesz transform u = grad (-Delta)^(-1/2) f of a channel has one: a tangent vector
@@ -38,20 +38,15 @@ class DirectionalActivation(nn.Module):
         ValueError: as `Activation`, and where an input has fewer than 2 * pairs channels.
 
     >>> import torch, equisphere as es
-    >>> layer = es.nn.DirectionalActivation(nn.SiLU(), bandwidth=8, pairs=2)
+    >>> layer = es.nn.DirectionalActivation(torch.nn.SiLU(), bandwidth=8, pairs=2)
     >>> layer(torch.randn(4, 6, 64)).shape
     torch.Size([4, 6, 64])
     """
 
-    is_one_layer = True  # an audit looks at the function together with its transforms
-
     def __init__(
         self, function: Callable[[Tensor], Tensor], bandwidth: int, pairs: int, oversampling: float | None = None
     ) -> None:
-        super().__init__()
-        plain = Activation(function, bandwidth, oversampling)
-        self.function, self.bandwidth, self.oversampling = plain.function, plain.bandwidth, plain.oversampling
-        self.grid = plain.grid
+        super().__init__(function, bandwidth, oversampling)
         if self.grid.exact_degree // 2 < self.bandwidth:
             raise ValueError(
                 f"directions of band limit {self.bandwidth} need a grid that carries {self.bandwidth + 1}, got an oversampling "
@@ -73,8 +68,7 @@ class DirectionalActivation(nn.Module):
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
-        name = "" if isinstance(self.function, nn.Module) else f"{getattr(self.function, '__name__', self.function)}, "
-        return f"{name}bandwidth={self.bandwidth}, pairs={self.pairs}, oversampling={self.oversampling:g}"
+        return f"{super().extra_repr()}, pairs={self.pairs}"
 
 
 def _compared(u: tuple[Tensor, Tensor], v: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

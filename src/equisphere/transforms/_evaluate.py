@@ -22,18 +22,22 @@ from equisphere.transforms._points_engine import PointSums
 from equisphere.transforms._refinement import conjugate_gradients
 
 
-class _Evaluate(torch.autograd.Function):
+class _PointMap(torch.autograd.Function):
+    """A map of columns, linear in these, that depends on points `(n, 3)` too."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, PointSums], output: Tensor) -> None:
+        columns, x, ctx.sums = inputs
+        ctx.save_for_backward(columns, x)
+        ctx.save_for_forward(columns, x)
+
+
+class _Evaluate(_PointMap):
     """f_c(x_i) `(n, k)` of `c` `(L*L, k)`."""
 
     @staticmethod
     def forward(c: Tensor, x: Tensor, sums: PointSums) -> Tensor:
         return sums.to_points(c)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, PointSums], output: Tensor) -> None:
-        c, x, ctx.sums = inputs
-        ctx.save_for_backward(c, x)
-        ctx.save_for_forward(c, x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -57,18 +61,12 @@ class _Evaluate(torch.autograd.Function):
         return _each(_Evaluate, in_dims, c, x, sums)
 
 
-class _Accumulate(torch.autograd.Function):
+class _Accumulate(_PointMap):
     """sum_i v_i Y_lm(x_i) `(L*L, k)` of `v` `(n, k)`."""
 
     @staticmethod
     def forward(v: Tensor, x: Tensor, sums: PointSums) -> Tensor:
         return sums.from_points(v)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, PointSums], output: Tensor) -> None:
-        v, x, ctx.sums = inputs
-        ctx.save_for_backward(v, x)
-        ctx.save_for_forward(v, x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:

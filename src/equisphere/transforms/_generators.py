@@ -12,7 +12,7 @@ from equisphere import _checks
 from equisphere.harmonics import degrees_and_orders
 from equisphere.transforms._basis import partner_index, to_complex_basis, to_real_basis
 from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._linear import is_traced, linear
+from equisphere.transforms._linear import is_traced, linear, register_adjoint
 
 
 def rotation_generators(c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "*batch 3 coefficients"]:
@@ -73,10 +73,7 @@ def _operator(x: Tensor, back: bool) -> Tensor:
 
 
 _operator.register_fake(lambda x, back: x.new_empty(x.shape[1:] if back else (3, *x.shape)))
-_operator.register_autograd(
-    lambda ctx, gradient: (_operator(gradient, not ctx.back), None),
-    setup_context=lambda ctx, inputs, output: setattr(ctx, "back", inputs[1]),
-)
+register_adjoint(_operator, direction=0)
 
 
 def _turned(c: Float[Tensor, "coefficients n"]) -> Float[Tensor, "3 coefficients n"]:

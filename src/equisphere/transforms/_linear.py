@@ -15,6 +15,24 @@ def is_traced(x: Tensor) -> bool:
     return torch.compiler.is_compiling() or x.is_meta or isinstance(x, FakeTensor)
 
 
+def register_adjoint(operator: Any, direction: int) -> None:
+    """Make an operator of PyTorch, linear in its first argument, its own backward pass with its direction turned over.
+
+    Args:
+        operator: what `torch.library.custom_op` gives.
+        direction: place of the flag that says which of the map and its transpose is meant, among the other arguments.
+    """
+
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.arguments = inputs[1:]
+
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        turned = [not value if i == direction else value for i, value in enumerate(ctx.arguments)]
+        return operator(gradient, *turned), *[None] * len(turned)
+
+    operator.register_autograd(backward, setup_context=setup_context)
+
+
 class _LinearMap(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, forward: Map, adjoint: Map) -> Tensor:

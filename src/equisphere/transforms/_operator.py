@@ -13,7 +13,7 @@ from torch import Tensor
 from equisphere import grids
 from equisphere.grids import Grid, HEALPix, RingGrid
 from equisphere.transforms._engines import engine_for
-from equisphere.transforms._linear import is_traced, linear
+from equisphere.transforms._linear import is_traced, linear, register_adjoint
 
 
 def transform(
@@ -83,20 +83,11 @@ def _(x: Tensor, grid: str, bandwidth: int, to_grid: bool, weighted: bool, toler
     return x.new_empty(bandwidth**2, x.shape[-1])
 
 
-def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-    ctx.arguments = inputs[1:]
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    grid, bandwidth, to_grid, weighted, tolerance = ctx.arguments
-    return _transform(gradient, grid, bandwidth, not to_grid, weighted, tolerance), None, None, None, None, None
-
-
 def _vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *arguments: Any) -> tuple[Tensor, int]:
     x = x.movedim(in_dims[0] or 0, -2)
     y = _transform(x.flatten(-2), *arguments).unflatten(-1, x.shape[-2:])
     return y, y.ndim - 2
 
 
-_transform.register_autograd(_backward, setup_context=_setup_context)
+register_adjoint(_transform, direction=2)
 _transform.register_vmap(_vmap)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from functools import lru_cache, partial
 from math import isqrt
-from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -14,8 +14,9 @@ from equisphere.harmonics import degrees_and_orders
 from equisphere.transforms._basis import partner_index
 from equisphere.transforms._columns import columns, uncolumns
 from equisphere.transforms._engines import engine_for
-from equisphere.transforms._linear import is_traced, linear
+from equisphere.transforms._linear import is_traced, linear, register_adjoint
 from equisphere.transforms._operator import grid_name, grid_named, transform
+from equisphere.transforms._recurrence import epsilon
 
 #: components south and east of a tangent field
 Field = tuple[Tensor, Tensor]
@@ -121,16 +122,7 @@ def _(x: Tensor, grid: str, bandwidth: int, to_grid: bool) -> Tensor:
     return x.new_empty(bandwidth**2, x.shape[-1] // 2)
 
 
-def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-    ctx.arguments = inputs[1:]
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    grid, bandwidth, to_grid = ctx.arguments
-    return _operator(gradient, grid, bandwidth, not to_grid), None, None, None
-
-
-_operator.register_autograd(_backward, setup_context=_setup_context)
+register_adjoint(_operator, direction=2)
 
 
 def _neighbours(x: Tensor, below: Tensor, above: Tensor, by_below: Tensor, by_above: Tensor) -> Tensor:
@@ -145,32 +137,28 @@ def _tables(bandwidth: int, dtype: torch.dtype, device: torch.device) -> tuple[T
     sin(theta) dP_lm/dtheta = l alpha_{l+1,m} P_{l+1,m} - (l+1) alpha_{l,m} P_{l-1,m}, alpha_{l,m}^2 = (l^2 - m^2) / (4 l^2 - 1)
     (DLMF 14.10.5 for orthonormal P_lm).
     """
-    degree, order = (torch.from_numpy(n).double() for n in degrees_and_orders(bandwidth + 1))
+    degree, order = degrees_and_orders(bandwidth + 1)
     inner = slice(bandwidth**2)
 
-    def alpha(l: Tensor, m: Tensor) -> Tensor:
-        return ((l**2 - m**2).clamp(min=0) / (4 * l**2 - 1).abs()).sqrt()
-
-    def places(l: Tensor, m: Tensor, end: int) -> tuple[Tensor, Tensor]:
+    def places(l: np.ndarray, m: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]:
         below, above = (l - 1) * l + m, (l + 1) * (l + 2) + m
-        return torch.where(l > m.abs(), below, 0).long(), torch.where(l + 1 < end, above, 0).long()
+        return np.where(l > abs(m), below, 0), np.where(l + 1 < end, above, 0)
 
-    up, down = degree * alpha(degree + 1, order), -(degree + 1) * alpha(degree, order)  # of degree l to l + 1 and l - 1
+    from_here, from_higher = epsilon(degree, order), epsilon(degree + 1, order)  # alpha_l and alpha_{l+1}
+    up, down = degree * from_higher, -(degree + 1) * from_here  # of degree l to l + 1 and l - 1
     forth = places(degree, order, bandwidth)
     back = places(degree[inner], order[inner], bandwidth + 1)
-    ends = torch.where(degree + 1 < bandwidth, 1.0, 0.0)
-    from_below = (degree - 1) * alpha(degree, order)
-    from_above = -(degree + 2) * alpha(degree + 1, order) * ends
-    power = degree[inner] * (degree[inner] + 1)
-    root = torch.where(power > 0, power.clamp(min=1).rsqrt(), 0.0)
-    numbers = [
-        x.to(device, dtype)[:, None] for x in (root, order[inner], from_below, from_above, up[inner], down[inner])
-    ]
+    from_below = (degree - 1) * from_here
+    from_above = -(degree + 2) * from_higher * (degree + 1 < bandwidth)
+    power = degree[inner] * (degree[inner] + 1.0)
+    root = np.where(power > 0, power.clip(min=1) ** -0.5, 0.0)
+    factors = (root, order[inner], from_below, from_above, up[inner], down[inner])
+    numbers = [torch.from_numpy(x)[:, None].to(device, dtype) for x in factors]
     return (
         *numbers[:2],
-        *(index.to(device) for index in forth),
+        *(torch.from_numpy(index).to(device) for index in forth),
         *numbers[2:4],
-        *(index.to(device) for index in back[::-1]),
+        *(torch.from_numpy(index).to(device) for index in back[::-1]),
         *numbers[4:],
     )
 

@@ -122,15 +122,8 @@ class SHT(nn.Module):
         return self._from_grid(signal, weighted=False)
 
     def _from_grid(self, signal: Tensor, weighted: bool) -> Tensor:
-        _checks.floating(signal, "signal")
+        _checks.samples_on(signal, self.grid)
         nodes = len(self.grid.shape)
-        if signal.ndim < nodes or tuple(signal.shape[-nodes:]) != self.grid.shape or signal.numel() == 0:
-            raise ValueError(
-                f"signal must have shape (..., {', '.join(map(str, self.grid.shape))}) with at least one signal, as the grid "
-                f"{self.grid} has, got {tuple(signal.shape)}. "
-                "Take the grid that the samples are on: DriscollHealy(nlat=..., nlon=...) and its siblings for tables of any "
-                "size, HEALPix(nside) for 12 nside^2 pixels, Scattered(points) for any points."
-            )
         if signal.is_complex():
             parts = self._from_grid(torch.stack((signal.real, signal.imag)), weighted)
             return to_complex_basis(torch.complex(parts[0], parts[1]))

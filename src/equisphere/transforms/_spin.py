@@ -111,13 +111,8 @@ class SpinSHT(nn.Module):
         return spin_engine(self.grid, self.bandwidth, self.spin, self.tolerance)
 
     def _from_grid(self, signal: Tensor, weighted: bool) -> Tensor:
-        _checks.floating(signal, "signal")
+        _checks.samples_on(signal, self.grid)
         nodes = len(self.grid.shape)
-        if signal.ndim < nodes or tuple(signal.shape[-nodes:]) != self.grid.shape or signal.numel() == 0:
-            raise ValueError(
-                f"signal must have shape (..., {', '.join(map(str, self.grid.shape))}) with at least one signal, as the grid "
-                f"{self.grid} has, got {tuple(signal.shape)}."
-            )
         engine = self._engine()
         x = columns(_complex(signal).flatten(-nodes), 1)
         c = linear(x, partial(engine.from_grid, weighted=weighted), partial(engine.to_grid, weighted=weighted))
