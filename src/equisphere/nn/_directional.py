@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from equisphere import _checks
 from equisphere.nn._activation import Activation
+from equisphere.nn._compare import compared
 from equisphere.transforms import directional
 
 
@@ -63,18 +63,9 @@ class DirectionalActivation(Activation):
                 f"{self.pairs} pairs need at least {2 * self.pairs} channels: coefficients (batch, channels, L*L), "
                 f"got {tuple(c.shape)}."
             )
-        single, first, second = c.split((c.shape[-2] - 2 * self.pairs, self.pairs, self.pairs), dim=-2)
-        return directional(self.function, _compared, single, first, second, self.grid)
+        single, paired = c.split((c.shape[-2] - 2 * self.pairs, 2 * self.pairs), dim=-2)
+        return directional(self.function, compared, single, paired, self.grid)
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
         return f"{super().extra_repr()}, pairs={self.pairs}"
-
-
-def _compared(u: tuple[Tensor, Tensor], v: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """The products of two fields given by their components south and east, whose cross product is the outward normal."""
-    power = u[0].square().addcmul(u[1], u[1]).addcmul(v[0], v[0]).addcmul(v[1], v[1])
-    scale = torch.rsqrt(1 + power)
-    dot = (u[0] * v[0]).addcmul(u[1], v[1])
-    cross = (u[0] * v[1]).addcmul(u[1], v[0], value=-1)
-    return dot * scale, cross * scale
