@@ -2,22 +2,26 @@
 
 from equisphere.data._batch import Outcome, default_workers, find_files, load_projected, project_files
 from equisphere.data._clouds import Shells, cloud_coefficients, cloud_density, normalize_points
-from equisphere.data._digits import DataError, Digits, LabelledImages, load_digits
+from equisphere.data._digits import Digits, load_digits
 from equisphere.data._image_files import find_pictures, read_digit
 from equisphere.data._maps import read_healpix, read_netcdf, read_sensors, write_healpix, write_netcdf
 from equisphere.data._meshes import Mesh, channel_names, mesh_signal, read_mesh, star_mesh, write_mesh
 from equisphere.data._molecules import Molecule, molecule_coefficients, read_xyz, write_xyz
 from equisphere.data._panoramas import panorama, panorama_coefficients, read_panorama, read_picture, write_picture
+from equisphere.data._parts import PART_SEEDS, Batch, Batches, DataSet, Part, loader
 from equisphere.data._project import Projected, Projection, project_file
 from equisphere.data._projection import image_coefficients
+from equisphere.data._source import DataError, kept
 from equisphere.data._sphere_files import read_coefficients
-from equisphere.data._spherical_images import Batch, Batches, SphericalImages, loader
+from equisphere.data._spherical_images import LabelledImages, SphericalImages
 from equisphere.data._views import Equirectangular, Gnomonic, Stereographic, View, perspective, render, view_signal
 
 __all__ = [
+    "PART_SEEDS",
     "Batch",
     "Batches",
     "DataError",
+    "DataSet",
     "Digits",
     "Equirectangular",
     "Gnomonic",
@@ -25,6 +29,7 @@ __all__ = [
     "Mesh",
     "Molecule",
     "Outcome",
+    "Part",
     "Projected",
     "Projection",
     "Shells",
@@ -38,6 +43,7 @@ __all__ = [
     "find_files",
     "find_pictures",
     "image_coefficients",
+    "kept",
     "load_digits",
     "load_projected",
     "loader",
