@@ -2,8 +2,10 @@
 
 from equisphere.data._batch import Outcome, default_workers, find_files, load_projected, project_files
 from equisphere.data._clouds import Shells, cloud_coefficients, cloud_density, normalize_points
+from equisphere.data._dense import DenseSignals, Readout
 from equisphere.data._digits import Digits, load_digits
 from equisphere.data._image_files import find_pictures, read_digit
+from equisphere.data._labelled_panoramas import LabelledPanoramas, PanoramaSignals, load_panoramas
 from equisphere.data._maps import read_healpix, read_netcdf, read_sensors, write_healpix, write_netcdf
 from equisphere.data._meshes import Mesh, channel_names, mesh_signal, read_mesh, star_mesh, write_mesh
 from equisphere.data._molecules import Molecule, molecule_coefficients, read_xyz, write_xyz
@@ -11,10 +13,12 @@ from equisphere.data._panoramas import panorama, panorama_coefficients, read_pan
 from equisphere.data._parts import PART_SEEDS, Batch, Batches, DataSet, Part, loader
 from equisphere.data._project import Projected, Projection, project_file
 from equisphere.data._projection import image_coefficients
+from equisphere.data._sky import MaskedSky, SimulatedSkies, load_sky
 from equisphere.data._source import DataError, kept
 from equisphere.data._sphere_files import read_coefficients
 from equisphere.data._spherical_images import LabelledImages, SphericalImages
 from equisphere.data._views import Equirectangular, Gnomonic, Stereographic, View, perspective, render, view_signal
+from equisphere.data._winds import MonthlyWinds, load_winds
 
 __all__ = [
     "PART_SEEDS",
@@ -22,17 +26,24 @@ __all__ = [
     "Batches",
     "DataError",
     "DataSet",
+    "DenseSignals",
     "Digits",
     "Equirectangular",
     "Gnomonic",
     "LabelledImages",
+    "LabelledPanoramas",
+    "MaskedSky",
     "Mesh",
     "Molecule",
+    "MonthlyWinds",
     "Outcome",
+    "PanoramaSignals",
     "Part",
     "Projected",
     "Projection",
+    "Readout",
     "Shells",
+    "SimulatedSkies",
     "SphericalImages",
     "Stereographic",
     "View",
@@ -45,7 +56,10 @@ __all__ = [
     "image_coefficients",
     "kept",
     "load_digits",
+    "load_panoramas",
     "load_projected",
+    "load_sky",
+    "load_winds",
     "loader",
     "mesh_signal",
     "molecule_coefficients",

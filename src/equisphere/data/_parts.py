@@ -26,8 +26,8 @@ class Part(Protocol):
     """A part of a data set: `part[Batch]` is `(inputs, target)` of some items, the same whenever it is asked for.
 
     Inputs are what the network is called with: a tensor, or a tuple of tensors for a network with several arguments. Both
-    they and the target begin with the dimension of the batch. What is random (rotation, jitter) follows from
-    (seed, epoch, index) alone, so that a resumed training is the unbroken one.
+    they and the target (a tensor, or a `Readout`) begin with the dimension of the batch. What is random (rotation, jitter)
+    follows from (seed, epoch, index) alone, so that a resumed training is the unbroken one.
     """
 
     seed: int
@@ -36,7 +36,7 @@ class Part(Protocol):
         """Number of items."""
         ...
 
-    def __getitem__(self, batch: Batch, /) -> tuple[Any, Tensor]:
+    def __getitem__(self, batch: Batch, /) -> tuple[Any, Any]:
         """Inputs and target of some of them."""
         ...
 

@@ -1,6 +1,7 @@
 """Recipes, and their training on PyTorch Lightning."""
 
 from equisphere.train._demo import run_demo
+from equisphere.train._dense_tasks import FieldRegression, Segmentation
 from equisphere.train._evaluate import figures_of, measure, predictions
 from equisphere.train._fit import Run, RunError, fit, recorded
 from equisphere.train._recipes import DATA_SETS, RECIPES, Recipe, recipe_of
@@ -11,10 +12,12 @@ __all__ = [
     "RECIPES",
     "TASKS",
     "Classification",
+    "FieldRegression",
     "Recipe",
     "Regression",
     "Run",
     "RunError",
+    "Segmentation",
     "Task",
     "figures_of",
     "fit",

@@ -5,11 +5,16 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from equisphere import _checks, models
-from equisphere.data import DataSet, load_digits
+from equisphere.data import DataSet, load_digits, load_panoramas, load_sky, load_winds
 from equisphere.models import ConfiguredModule
 
 #: loaders `(source, seed, **options)` of data, by the name that recipes use
-DATA_SETS: dict[str, Callable[..., DataSet]] = {"digits": load_digits}
+DATA_SETS: dict[str, Callable[..., DataSet]] = {
+    "digits": load_digits,
+    "panoramas": load_panoramas,
+    "sky": load_sky,
+    "winds": load_winds,
+}
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,11 @@ DIRECTED = {
     "pairs": 12,
 }
 
+PANORAMAS = {"channels": [16, 24, 32, 32], "bandwidths": [32, 24, 16, 8], "anchors": 8}
+PICTURES = {"bandwidth": 32, "channels": [10, 20, 30]}
+WINDS = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "anchors": 8, "dropout": 0.2}
+SKY = {"channels": [16, 24, 32], "bandwidths": [48, 24, 12], "anchors": 8}
+
 SPHERICAL_IMAGES = {"extent": 1.2, "jitter": 0.1}
 
 RECIPES: dict[str, Recipe] = {
@@ -124,5 +134,9 @@ RECIPES: dict[str, Recipe] = {
             learning_rate=5e-3,
             weight_decay=0.02,
         ),
+        Recipe("pano-layout", "SphericalUNet", PANORAMAS, "segmentation", "panoramas", epochs=100, batch_size=8),
+        Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=100, batch_size=8),
+        Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=40, batch_size=8),
+        Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=30, batch_size=16),
     )
 }

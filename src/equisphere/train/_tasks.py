@@ -1,11 +1,12 @@
 """What networks are trained for: a loss, and figures that sums over the data give."""
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.nn import functional
 
+from equisphere.train._dense_tasks import FieldRegression, Segmentation
 from equisphere.train._recipes import Recipe
 
 
@@ -26,11 +27,11 @@ class Task(Protocol):
     mode: ClassVar[str]
     percents: ClassVar[tuple[str, ...]]
 
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+    def loss(self, output: Tensor, target: Any) -> Tensor:
         """What training makes small, a mean over the batch."""
         ...
 
-    def sums(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def sums(self, output: Tensor, target: Any) -> dict[str, Tensor]:
         """What a batch adds."""
         ...
 
@@ -103,5 +104,7 @@ class Regression:
 #: by the name that recipes use
 TASKS: dict[str, Callable[[Recipe], Task]] = {
     "classification": lambda recipe: Classification(recipe.label_smoothing),
+    "field-regression": lambda _: FieldRegression(),
     "regression": lambda _: Regression(),
+    "segmentation": lambda _: Segmentation(),
 }
