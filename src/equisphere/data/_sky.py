@@ -58,33 +58,46 @@ class MaskedSky:
         return HEALPix(round((len(self.sky) / 12) ** 0.5))
 
     @cached_property
-    def spectrum(self) -> Float[Tensor, "degrees"]:
-        """C_l of the sky behind the mask, l < 2 nside, by least squares on the mask's mode coupling (Hivon et al. 2002).
+    def coupling(self) -> Float[Tensor, "degrees degrees"]:
+        """Power that the masked sky shows in each degree (row) for power 1 in each coefficient of one degree (column) alone.
 
-        The power of the masked sky, its mean taken off, is a mixture of the C_l; the mixing is measured by skies of one degree
-        alone, drawn at random. Noise and what lies beyond 2 nside count as sky. Smoothed over degrees, since one sky has 2l + 1
-        coefficients in each and no more.
+        Measured on skies of one degree, drawn at random (the matrix of Hivon et al. 2002, equation 14, pixels included).
         """
         L = 2 * self.grid.nside
-        draw = torch.Generator().manual_seed(0)
-        degree = torch.from_numpy(degrees_and_orders(L)[0])
-        sht, observed = SHT(self.grid, L), self.sky - self.sky[self.mask].mean()
-        power = power_spectrum(masked_quadrature(observed, self.grid, self.mask, L))
-        coupling = torch.empty(L, L)
+        draw, degree = torch.Generator().manual_seed(0), torch.from_numpy(degrees_and_orders(L)[0])
+        sht, found = SHT(self.grid, L), []
         for l in range(L):
-            single = torch.randn(16, L * L, generator=draw) * (degree == l)
-            coupling[:, l] = power_spectrum(masked_quadrature(sht.inverse(single), self.grid, self.mask, L)).mean(0)
-        # C_l l(l+1) varies slowly: a few hats over log l are enough, and keep it positive
-        places = torch.linspace(0, float(np.log(L)), 12)
-        at = torch.arange(L).clamp(min=1).log()
-        hats = (1 - (at[:, None] - places).abs() / places[1]).clamp(min=0) / (at.exp() * (at.exp() + 1))[:, None]
-        weights = 1 / power.clamp(min=power[2:].min())
+            single = sht.inverse(torch.randn(16, L * L, generator=draw) * (degree == l))
+            found.append(power_spectrum(masked_quadrature(single, self.grid, self.mask, L)).mean(0))
+        return torch.stack(found, dim=1)
+
+    @cached_property
+    def spectrum(self) -> Float[Tensor, "degrees"]:
+        """C_l of the observed sky behind the mask; see `spectrum_of`."""
+        return self.spectrum_of(self.sky)
+
+    def spectrum_of(self, sky: Float[Tensor, "pixels"]) -> Float[Tensor, "degrees"]:
+        """C_l of a sky behind the mask, 2 <= l < 2 nside, by least squares on the coupling of the mask (Hivon et al. 2002).
+
+        One sky has 2l + 1 coefficients in each degree and no more, so l (l + 1) C_l is taken for a sum of a few hats over
+        log l, none negative. Noise and what lies beyond 2 nside count as sky; degrees 0 and 1, which the mean and the Earth's motion spoil,
+        are left out.
+        """
         from scipy.optimize import nnls
 
-        heights, _ = nnls(
-            (weights[2:, None] * (coupling @ hats)[2:]).double().numpy(), (weights * power)[2:].double().numpy()
-        )
-        return hats @ torch.from_numpy(heights).float()
+        L = 2 * self.grid.nside
+        power = power_spectrum(masked_quadrature(sky - sky[self.mask].mean(), self.grid, self.mask, L)).double()[2:]
+        l = torch.arange(2, L, dtype=torch.float64)
+        places = torch.linspace(0, float(np.log(L)), 12, dtype=torch.float64)
+        hats = (1 - (l.log()[:, None] - places).abs() / places[1]).clamp(min=0) / (l * (l + 1))[:, None]
+        mixed, fitted = self.coupling.double()[2:, 2:] @ hats, power
+        for _ in range(
+            5
+        ):  # weights by the fitted power: by the observed one, what is low by chance would count for more
+            weights = (2 * l + 1).sqrt() / fitted
+            heights = torch.from_numpy(nnls((weights[:, None] * mixed).numpy(), (weights * power).numpy())[0])
+            fitted = (mixed @ heights).clamp(min=1e-3 * float(power.max()))
+        return torch.cat((torch.zeros(2), (hats @ heights).float()))
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> Part:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""

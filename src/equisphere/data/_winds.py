@@ -16,8 +16,8 @@ from equisphere.data._source import DataError, kept
 from equisphere.grids import ClenshawCurtis, DriscollHealy
 from equisphere.transforms import SHT, VectorSHT
 
-#: months of observations that a forecast sees
-HISTORY = 3
+#: months of observations that a forecast sees one by one, and as a mean
+HISTORY, YEAR = 2, 12
 #: typical size of a wind, m/s, that inputs are divided by
 WIND = 4.0
 #: the channels of an input that are no winds: land, height of the ground, the Earth's axis
@@ -28,10 +28,10 @@ STILL = 3
 class MonthlyWinds:
     """Forecasts of the departure of next month's wind from the climate, a tangent field, in m/s.
 
-    The climate is the mean wind of each calendar month over the years of training. An item is a month: it goes by the three
-    months before it (their departures from the climate), the climate of the month itself, and what tells a turned Earth from
-    an upright one: land, height of the ground, and the axis, sin(latitude), each a signal that turns with the Earth. An
-    equivariant network may know where the pole is; it does not mind in which frame it is told.
+    The climate is the mean wind of each calendar month over the years of training. An item is a month: it goes by the departures
+    of the two months before it and their mean over the year before it, the climate of the month itself, and what tells a turned
+    Earth from an upright one: land, height of the ground, and the axis, sin(latitude), each a signal that turns with the
+    Earth. An equivariant network may know where the pole is; it does not mind in which frame it is told.
 
     Years are divided in order: training, validation, test, none of which sees a later one. For a month of training, the
     climate leaves its own year out, so that departures are no smaller there than they will be in later years.
@@ -53,7 +53,7 @@ class MonthlyWinds:
     held_out: tuple[int, int] = (1, 2)
 
     orientations: ClassVar[dict[str, str]] = {"upright": "as the Earth stands", "rotated": "randomly rotated"}
-    model_settings: ClassVar[dict[str, Any]] = {"in_channels": 2 * (HISTORY + 1) + STILL, "out_channels": 2}
+    model_settings: ClassVar[dict[str, Any]] = {"in_channels": 2 * (HISTORY + 2) + STILL, "out_channels": 2}
 
     @property
     def grid(self) -> ClenshawCurtis:
@@ -61,10 +61,10 @@ class MonthlyWinds:
         return ClenshawCurtis(nlat=self.winds.shape[-2], nlon=self.winds.shape[-1])
 
     def months(self, name: str) -> range:
-        """The months of a part that are forecast; the first of training have no history and are left out."""
+        """The months of a part that are forecast; the first year has none before it and is left out."""
         validation, test = self.held_out
         last = 12 * (len(self.winds) // 12)
-        first = {"train": HISTORY, "validation": last - 12 * (validation + test), "test": last - 12 * test, "": last}
+        first = {"train": YEAR, "validation": last - 12 * (validation + test), "test": last - 12 * test, "": last}
         following = {"train": "validation", "validation": "test", "test": ""}
         return range(first[name], first[following[name]])
 
@@ -73,10 +73,10 @@ class MonthlyWinds:
         years = self.winds[: self.months("validation").start].unflatten(0, (-1, 12))
         return years[[year for year in range(len(years)) if year != month // 12]].mean(0)
 
-    def departures(self, month: int) -> Float32[Tensor, "history 2 nlat nlon"]:
-        """Departures from the climate of a month (the last row) and of those before it."""
+    def departures(self, month: int) -> Float32[Tensor, "13 2 nlat nlon"]:
+        """Departures from the climate of a month (the last row) and of those of the year before it."""
         climate = self.climate(month)
-        return torch.stack([self.winds[m] - climate[m % 12] for m in range(month - HISTORY, month + 1)])
+        return torch.stack([self.winds[m] - climate[m % 12] for m in range(month - YEAR, month + 1)])
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> DenseSignals:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
@@ -84,7 +84,8 @@ class MonthlyWinds:
         months = self.months(name)
         departures = torch.stack([self.departures(month) for month in months])
         climate = torch.stack([self.climate(month)[month % 12] for month in months])
-        known = torch.cat((departures[:, :-1], climate[:, None]), dim=1)
+        year = departures[:, :-1].mean(1, keepdim=True)
+        known = torch.cat((departures[:, -1 - HISTORY : -1], year, climate[:, None]), dim=1)
         still = torch.stack([_standard(cells, bandwidth) for cells in (self.land, self.height)])
         axis = SHT(self.grid, bandwidth)((3**0.5 * self.grid.points[..., 2]).float())
         still = torch.cat((still, axis[None])).expand(len(months), -1, -1)
@@ -127,7 +128,9 @@ def load_winds(source: str | Path | None = None, seed: int = 0) -> MonthlyWinds:
         raise DataError("the winds have gaps (-32768): fill them, or leave the years out.")
     winds = torch.from_numpy(np.stack((-v.astype(np.float32), u.astype(np.float32)), axis=1) / 100)
     ground = torch.from_numpy(height.astype(np.float32))
-    return MonthlyWinds(f"{months} months of wind", winds, torch.from_numpy(land.astype(np.float32) / 255), ground, seed)
+    return MonthlyWinds(
+        f"{months} months of wind", winds, torch.from_numpy(land.astype(np.float32) / 255), ground, seed
+    )
 
 
 def read_fields(source: str | Path | None, names: tuple[str, ...], what: str) -> list[np.ndarray]:
