@@ -80,8 +80,8 @@ class MaskedSky:
         """C_l of a sky behind the mask, 2 <= l < 2 nside, by least squares on the coupling of the mask (Hivon et al. 2002).
 
         One sky has 2l + 1 coefficients in each degree and no more, so l (l + 1) C_l is taken for a sum of a few hats over
-        log l, none negative. Noise and what lies beyond 2 nside count as sky; degrees 0 and 1, which the mean and the Earth's motion spoil,
-        are left out.
+        log l, none negative. Noise and what lies beyond 2 nside count as sky; degrees 0 and 1, which the mean and the Earth's
+        motion spoil, are left out.
         """
         from scipy.optimize import nnls
 

@@ -28,10 +28,10 @@ STILL = 3
 class MonthlyWinds:
     """Forecasts of the departure of next month's wind from the climate, a tangent field, in m/s.
 
-    The climate is the mean wind of each calendar month over the years of training. An item is a month: it goes by the departures
-    of the two months before it and their mean over the year before it, the climate of the month itself, and what tells a turned
-    Earth from an upright one: land, height of the ground, and the axis, sin(latitude), each a signal that turns with the
-    Earth. An equivariant network may know where the pole is; it does not mind in which frame it is told.
+    The climate is the mean wind of each calendar month over the years of training. An item is a month: it goes by the
+    departures of the two months before it and their mean over the year before it, the climate of the month itself, and what
+    tells a turned Earth from an upright one: land, height of the ground, and the axis, sin(latitude), each a signal that turns
+    with the Earth. An equivariant network may know where the pole is; it does not mind in which frame it is told.
 
     Years are divided in order: training, validation, test, none of which sees a later one. For a month of training, the
     climate leaves its own year out, so that departures are no smaller there than they will be in later years.

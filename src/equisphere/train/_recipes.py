@@ -112,10 +112,10 @@ DIRECTED = {
     "pairs": 12,
 }
 
-PANORAMAS = {"channels": [16, 24, 32, 32], "bandwidths": [32, 24, 16, 8], "anchors": 8}
-PICTURES = {"bandwidth": 32, "channels": [10, 20, 30]}
+PANORAMAS = {"channels": [16, 24, 32, 32], "bandwidths": [32, 24, 16, 8], "anchors": 8, "dropout": 0.2}
+PICTURES = {"bandwidth": 32, "channels": [12, 24, 36], "dropout": 0.2}
 WINDS = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "anchors": 8, "dropout": 0.2}
-SKY = {"channels": [16, 24, 32], "bandwidths": [48, 24, 12], "anchors": 8}
+SKY = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8]}
 
 SPHERICAL_IMAGES = {"extent": 1.2, "jitter": 0.1}
 
@@ -134,9 +134,9 @@ RECIPES: dict[str, Recipe] = {
             learning_rate=5e-3,
             weight_decay=0.02,
         ),
-        Recipe("pano-layout", "SphericalUNet", PANORAMAS, "segmentation", "panoramas", epochs=100, batch_size=8),
-        Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=100, batch_size=8),
-        Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=40, batch_size=8),
-        Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=30, batch_size=16),
+        Recipe("pano-layout", "SphericalUNet", PANORAMAS, "segmentation", "panoramas", epochs=80, batch_size=8),
+        Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=80, batch_size=8),
+        Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=30, batch_size=8),
+        Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=12, batch_size=16),
     )
 }
