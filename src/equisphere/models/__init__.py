@@ -3,12 +3,14 @@
 from equisphere.models._checkpoint import CheckpointError, load, save
 from equisphere.models._classifier import SphericalClassifier
 from equisphere.models._configured import ConfiguredModule
+from equisphere.models._molecules import MoleculeRegressor
 from equisphere.models._planar import PlanarClassifier
 from equisphere.models._pretrained import model_card, pretrained_names
 
 __all__ = [
     "CheckpointError",
     "ConfiguredModule",
+    "MoleculeRegressor",
     "PlanarClassifier",
     "SphericalClassifier",
     "load",

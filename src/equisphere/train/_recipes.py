@@ -5,11 +5,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from equisphere import _checks, models
-from equisphere.data import DataSet, load_digits
+from equisphere.data import DataSet, load_digits, load_molecules, load_shapes
 from equisphere.models import ConfiguredModule
 
 #: loaders `(source, seed, **options)` of data, by the name that recipes use
-DATA_SETS: dict[str, Callable[..., DataSet]] = {"digits": load_digits}
+DATA_SETS: dict[str, Callable[..., DataSet]] = {
+    "digits": load_digits,
+    "shapes": load_shapes,
+    "molecules": load_molecules,
+}
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,13 @@ class Recipe:
 
         Raises:
             data.DataError: where they cannot be read.
+            ValueError: where the options are none of these data.
         """
-        return DATA_SETS[self.data_set](source or self.data, self.seed, **self.options)
+        loader = DATA_SETS[self.data_set]
+        try:
+            return loader(source or self.data, self.seed, **self.options)
+        except TypeError as error:
+            raise ValueError(f"options {self.options} do not fit the data {self.data_set!r}: {error}.") from error
 
     def network(self, data: DataSet) -> ConfiguredModule:
         """A new network for these data."""
@@ -107,7 +116,32 @@ DIRECTED = {
     "pairs": 12,
 }
 
+LIFTED = {
+    "channels": [64, 64, 64, 96],
+    "bandwidths": [12, 10, 8, 6],
+    "activation": "silu",
+    "pairs": 16,
+    "triples": 24,
+    "hidden": 64,
+    "dropout": 0.3,
+}
+NARROWER = {**LIFTED, "channels": [48, 48, 64], "bandwidths": [12, 10, 8], "pairs": 12, "dropout": 0.4}
+
 SPHERICAL_IMAGES = {"extent": 1.2, "jitter": 0.1}
+CLOUDS = {"shells": 10, "distortion": {"affine": 0.1, "noise": 0.01, "keep": 0.75}}
+SURFACES = {"shells": 10, "points": 2048, "distortion": {"affine": 0.15, "noise": 0.02, "keep": 0.375}}
+
+#: what the recipes of shapes have in common
+SHAPES = Recipe(
+    "shapes",
+    "SphericalClassifier",
+    LIFTED,
+    data_set="shapes",
+    options=CLOUDS,
+    epochs=25,
+    batch_size=32,
+    label_smoothing=0.1,
+)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -123,6 +157,21 @@ RECIPES: dict[str, Recipe] = {
             epochs=12,
             learning_rate=5e-3,
             weight_decay=0.02,
+        ),
+        SHAPES.changed(name="modelnet10", data="modelnet10"),
+        SHAPES.changed(name="modelnet40", data="modelnet40"),
+        SHAPES.changed(name="shapes69", data="shapes69", settings=NARROWER, options=SURFACES, epochs=40),
+        Recipe(
+            "qm7",
+            "MoleculeRegressor",
+            {"bandwidth": 5, "mixtures": 64, "hidden": [128, 64]},
+            task="regression",
+            data_set="molecules",
+            options={"radial": 8, "reach": 5.0},
+            epochs=40,
+            batch_size=32,
+            learning_rate=3e-3,
+            weight_decay=0.01,
         ),
     )
 }
