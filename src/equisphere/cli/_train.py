@@ -1,5 +1,6 @@
 """`equisphere train` and `equisphere evaluate`."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,10 @@ def train(
     rotated: Annotated[
         bool, typer.Option("--rotated", help="Train on randomly rotated signals (R), not upright.")
     ] = False,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, an option of the recipe's data; shared=500: 500 digits have one rotation."),
+    ] = None,
     devices: Annotated[int, typer.Option(help="Number of processes (CPU) or accelerators.")] = 1,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
@@ -45,6 +50,8 @@ def train(
 
     Training sees items as they come (unless --rotated). The test items are looked at once, at the end: as they come, and
     each in a random orientation of its own.
+
+    ModelNet and the like: trained turned about the vertical (z), tested so and in random orientations (SO3).
 
     Example: equisphere train spherical-mnist --data mnist.npz --output runs/mnist
     """
@@ -65,6 +72,7 @@ def train(
     folder = output or Path("runs") / f"{recipe}-seed{chosen.seed}"
     if resume and (folder / "recipe.json").exists():  # what is not given stays as it was
         chosen = recorded(folder).changed(**given)
+    chosen = chosen.changed(options=chosen.options | dict(map(_named, option or [])))
     bar = not as_json and console.is_terminal
     run = fit(chosen, folder, devices=devices, accelerator=accelerator, progress=bar, resume=resume)
     report = {"folder": str(folder), **{k: v for k, v in run.figures.items() if k != "history"}}
@@ -89,6 +97,17 @@ def evaluate(
     number = len(found.part("test", model.bandwidth))
     figures = figures_of(model, found, TASKS[recipe.task](recipe))
     _show({"checkpoint": str(checkpoint), "data": found.name, "n": number, **figures}, recipe, as_json)
+
+
+def _named(given: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as JSON where it is such, a word otherwise."""
+    name, equals, value = given.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"must read NAME=VALUE, got {given!r}.", param_hint="--option")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def _show(report: dict[str, Any], recipe: "Recipe", as_json: bool) -> None:

@@ -5,13 +5,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from equisphere import _checks, models
-from equisphere.data import DataSet, load_digits, load_panoramas, load_sky, load_winds
+from equisphere.data import DataSet, load_digits, load_molecules, load_panoramas, load_shapes, load_sky, load_winds
 from equisphere.models import ConfiguredModule
 
 #: loaders `(source, seed, **options)` of data, by the name that recipes use
 DATA_SETS: dict[str, Callable[..., DataSet]] = {
     "digits": load_digits,
+    "molecules": load_molecules,
     "panoramas": load_panoramas,
+    "shapes": load_shapes,
     "sky": load_sky,
     "winds": load_winds,
 }
@@ -74,8 +76,13 @@ class Recipe:
 
         Raises:
             data.DataError: where they cannot be read.
+            ValueError: where the options are none of these data.
         """
-        return DATA_SETS[self.data_set](source or self.data, self.seed, **self.options)
+        loader = DATA_SETS[self.data_set]
+        try:
+            return loader(source or self.data, self.seed, **self.options)
+        except TypeError as error:
+            raise ValueError(f"options {self.options} do not fit the data {self.data_set!r}: {error}.") from error
 
     def network(self, data: DataSet) -> ConfiguredModule:
         """A new network for these data."""
@@ -116,8 +123,32 @@ PANORAMAS = {"channels": [16, 24, 32, 32], "bandwidths": [32, 24, 16, 8], "ancho
 PICTURES = {"bandwidth": 32, "channels": [12, 24, 36], "dropout": 0.2}
 WINDS = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "anchors": 8, "dropout": 0.2}
 SKY = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8]}
+LIFTED = {
+    "channels": [64, 64, 64, 96],
+    "bandwidths": [12, 10, 8, 6],
+    "activation": "silu",
+    "pairs": 16,
+    "triples": 24,
+    "hidden": 64,
+    "dropout": 0.3,
+}
+NARROWER = {**LIFTED, "channels": [48, 48, 64], "bandwidths": [12, 10, 8], "pairs": 12, "dropout": 0.4}
 
 SPHERICAL_IMAGES = {"extent": 1.2, "jitter": 0.1}
+CLOUDS = {"shells": 10, "distortion": {"affine": 0.1, "noise": 0.01, "keep": 0.75}}
+SURFACES = {"shells": 10, "points": 2048, "distortion": {"affine": 0.15, "noise": 0.02, "keep": 0.375}}
+
+#: what the recipes of shapes have in common
+SHAPES = Recipe(
+    "shapes",
+    "SphericalClassifier",
+    LIFTED,
+    data_set="shapes",
+    options=CLOUDS,
+    epochs=25,
+    batch_size=32,
+    label_smoothing=0.1,
+)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -138,5 +169,20 @@ RECIPES: dict[str, Recipe] = {
         Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=80, batch_size=8),
         Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=30, batch_size=8),
         Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=12, batch_size=16),
+        SHAPES.changed(name="modelnet10", data="modelnet10"),
+        SHAPES.changed(name="modelnet40", data="modelnet40"),
+        SHAPES.changed(name="shapes69", data="shapes69", settings=NARROWER, options=SURFACES, epochs=40),
+        Recipe(
+            "qm7",
+            "MoleculeRegressor",
+            {"bandwidth": 5, "mixtures": 64, "hidden": [128, 64]},
+            task="regression",
+            data_set="molecules",
+            options={"radial": 8, "reach": 5.0},
+            epochs=40,
+            batch_size=32,
+            learning_rate=3e-3,
+            weight_decay=0.01,
+        ),
     )
 }
