@@ -3,6 +3,7 @@
     for seed in 0 1 2; do
         equisphere train pano-layout --seed $seed --output runs/pano-layout-$seed
         equisphere train pano-layout-planar --seed $seed --output runs/pano-layout-planar-$seed
+        equisphere train pano-layout-planar --rotated --seed $seed --output runs/pano-layout-planar-rotated-$seed
     done
     equisphere train wind --output runs/wind-0
     equisphere train sky-inpaint --output runs/sky-inpaint-0
@@ -48,12 +49,13 @@ def main() -> None:
     for folder in given.runs:
         figures, recipe = (json.loads((folder / f"{name}.json").read_text()) for name in ("figures", "recipe"))
         figures["epoch"] = len(figures.pop("history"))
+        recipe["name"] += "-rotated" if recipe["rotated"] else ""
         keep(f"dense-{recipe['name']}-{recipe['seed']}", {"figures": figures, "recipe": recipe, "machine": machine()})
     if given.baselines:
         keep("dense-baselines", {"wind": wind_baselines(), "sky": sky_baselines(), "machine": machine()})
     if given.picture:
-        found = {(r := json.loads((f / "recipe.json").read_text()))["name"] + f"-{r['seed']}": f for f in given.runs}
-        networks = {name: models.load(found[f"{name}-0"] / "model.safetensors")[0] for name in PANORAMIC}
+        folders = {folder.name: folder for folder in given.runs}
+        networks = {name: models.load(folders[f"{name}-0"] / "model.safetensors")[0] for name in PANORAMIC}
         draw(networks)
         keep("dense-audit", audit(networks["pano-layout"]))
     text = PAGE.read_text()
@@ -147,6 +149,11 @@ def wiener(data: MaskedSky, part: str, masks: int, noise: float) -> tuple[float,
 
 
 PANORAMIC = ("pano-layout", "pano-layout-planar")
+ROWS = {
+    "pano-layout": "`SphericalUNet`, trained upright",
+    "pano-layout-planar": "`PlanarUNet`, trained upright",
+    "pano-layout-planar-rotated": "`PlanarUNet`, trained in random orientations",
+}
 
 
 def draw(networks: dict[str, models.ConfiguredModule]) -> None:
@@ -223,7 +230,7 @@ def panoramas() -> str:
     """The table of panoramas."""
     lines = ["| network | parameters | mIoU upright | tilted | difference | seconds | memory |", "|" + " --- |" * 7]
     runs: list[dict[str, Any]] = []
-    for name, words in zip(PANORAMIC, ("`SphericalUNet`", "`PlanarUNet`"), strict=True):
+    for name, words in ROWS.items():
         runs = kept(f"dense-{name}-[0-9]")
         if not runs:
             return ""
@@ -244,7 +251,7 @@ def panoramas() -> str:
         "",
         f"Mean ± standard deviation over {len(runs)} seeds, each with a division of the 11 rooms of its own "
         f"({sizes['train']} pictures to train on, {sizes['validation']} to choose the epoch by, {sizes['test']} to test on), "
-        f"trained upright for {runs[0]['figures']['epoch']} epochs ({runs[0]['machine']}).",
+        f"{runs[0]['figures']['epoch']} epochs ({runs[0]['machine']}).",
     ]
     return "\n".join(lines)
 
