@@ -29,7 +29,7 @@ from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "docs" / "evidence" / "data_efficiency.json"
-LEAST, EPOCHS = 1600, 8
+LEAST, EPOCHS = 800, 8
 
 DIGITS = {"data_set": "digits", "data": "mnist", "options": {"extent": 1.2, "jitter": 0.1, "fresh": True}}
 MESHES = {
@@ -41,11 +41,11 @@ ROUND = {"activation": "silu", "hidden": 32, "dropout": 0.2}
 TASKS: dict[str, dict[str, Any]] = {
     "spherical MNIST": {
         "recipe": DIGITS,
-        "sizes": (50, 200, 1000, 5000),
+        "sizes": (50, 200, 800, 3000),
         "full": (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 55_000),
         "equivariant": {"channels": [16, 24, 32, 32], "bandwidths": [16, 12, 10, 8], "triples": 16, **ROUND},
         "planar": {"bandwidth": 16, "channels": [16, 24, 36, 56]},
-        "tested": 2000,
+        "tested": 1000,
     },
     "69 classes of meshes": {
         "recipe": MESHES,
@@ -53,7 +53,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "full": (69, 138, 276, 480, 800, 1499),
         "equivariant": {"channels": [32, 32, 48], "bandwidths": [10, 8, 6], "pairs": 8, "triples": 16, **ROUND},
         "planar": {"bandwidth": 10, "channels": [20, 34, 46], "dropout": 0.2},
-        "tested": 2000,
+        "tested": 1000,
     },
 }
 #: words, key of the network's settings, trained in random orientations, colour

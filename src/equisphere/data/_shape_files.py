@@ -132,7 +132,7 @@ def _scaled(x: np.ndarray) -> np.ndarray:
     return (x / 32767).astype(np.float32) if x.dtype == np.int16 else x.astype(np.float32)
 
 
-def _clouds(arrays: dict[str, np.ndarray]) -> Float32[Tensor, "n points 3"]:
+def _clouds(arrays: dict[str, np.ndarray]) -> Float32[Tensor, "..."]:
     return torch.from_numpy(_scaled(arrays["points"]))
 
 
