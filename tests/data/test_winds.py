@@ -45,9 +45,9 @@ def test_the_climate_is_the_mean_of_the_training_years_less_the_own(data):
 
 
 def test_an_input_is_fields_and_signals(data):
-    """The components that its coefficients synthesise are the departures and the climate, in units of 4 m/s."""
+    """The components that its coefficients synthesise are the departures and the climate."""
     c, target = items(data, "test")
-    fields = 4 * es.transforms.VectorSHT(GRID, L).inverse(c[:, :8].unflatten(1, (4, 2)))
+    fields = es.transforms.VectorSHT(GRID, L).inverse(c[:, :8].unflatten(1, (4, 2)))
     climate = data.climate(66)
     assert relative_error(fields[6, 1], data.winds[65] - climate[5]) < 1e-5
     assert relative_error(fields[6, 0], data.winds[64] - climate[4]) < 1e-5

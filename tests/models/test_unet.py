@@ -43,7 +43,7 @@ def test_without_nonlinearities_it_is_exact_before_and_after_training(name, dtyp
     The longest way through the network is five blocks (a sum over at most 14 channels, a norm, a residual) and the head;
     a rounding error may meet up to twice its share of the signal where a residual is added.
     """
-    model = SphericalUNet(**SMALL).to(dtype)
+    model = SphericalUNet(**SMALL, direct=True).to(dtype)
     for block in (*model.down, *model.up):
         block.activation = torch.nn.Identity()
     c, wanted = randn(6, 2, 100, dtype=dtype), randn(6, 3, 100, dtype=dtype)
@@ -130,6 +130,18 @@ def test_every_parameter_is_reached_by_the_gradient():
     assert bool((c.grad != 0).all())
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and bool((parameter.grad != 0).any()), name  # noqa: PT018
+
+
+@torch.no_grad()
+def test_the_direct_way_is_a_convolution_beside():
+    torch.manual_seed(1)
+    plain = SphericalUNet(**SMALL).eval()
+    model = SphericalUNet(**SMALL, direct=True).eval()
+    model.load_state_dict({k: v for k, v in plain.state_dict().items() if k != "_extra_state"}, strict=False)
+    c = torch.randn(2, 2, 100)
+    assert torch.equal(model(c), plain(c))  # nothing at first
+    torch.nn.init.normal_(model.direct.weight)
+    torch.testing.assert_close(model(c) - plain(c), model.direct(c))
 
 
 def test_dropout_drops_whole_channels_and_keeps_equivariance():

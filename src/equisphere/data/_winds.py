@@ -18,8 +18,6 @@ from equisphere.transforms import SHT, VectorSHT
 
 #: months of observations that a forecast sees one by one, and as a mean
 HISTORY, YEAR = 2, 12
-#: typical size of a wind, m/s, that inputs are divided by
-WIND = 4.0
 #: the channels of an input that are no winds: land, height of the ground, the Earth's axis
 STILL = 3
 
@@ -89,7 +87,7 @@ class MonthlyWinds:
         still = torch.stack([_standard(cells, bandwidth) for cells in (self.land, self.height)])
         axis = SHT(self.grid, bandwidth)((3**0.5 * self.grid.points[..., 2]).float())
         still = torch.cat((still, axis[None])).expand(len(months), -1, -1)
-        inputs = torch.cat((analysis(known / WIND).flatten(1, 2), still), dim=1)
+        inputs = torch.cat((analysis(known).flatten(1, 2), still), dim=1)
         weights = self.grid.weights.float().expand(len(months), -1, -1)
         target = Readout(departures[:, -1], weights, self.grid, fields=True)
         return DenseSignals(inputs, target, 10 * self.seed + PART_SEEDS[name], rotated, fresh=augmented)

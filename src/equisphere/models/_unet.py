@@ -36,6 +36,8 @@ class SphericalUNet(ConfiguredModule):
         oversampling: as in `nn.Activation`.
         dropout: probability at which a channel of the deepest block is dropped, as a whole, while training.
         pairs: in each block, how many pairs of its channels are compared by direction (`nn.DirectionalActivation`).
+        direct: add a zonal convolution of the input to the output, zero at first: a linear forecast or filter for the rest to
+            improve upon.
 
     Shape:
         coefficients `(batch, in_channels, bandwidths[0]**2)` to `(batch, out_channels, bandwidths[0]**2)`.
@@ -64,6 +66,7 @@ class SphericalUNet(ConfiguredModule):
         oversampling: float = 1.5,
         dropout: float = 0.0,
         pairs: int = 0,
+        direct: bool = False,
     ) -> None:
         super().__init__()
         channels, bandwidths = checked_blocks(channels, bandwidths, activation, dropout, pairs)
@@ -77,6 +80,7 @@ class SphericalUNet(ConfiguredModule):
             "oversampling": float(oversampling),
             "dropout": float(dropout),
             "pairs": _checks.positive_int(pairs, "pairs") if pairs else 0,
+            "direct": bool(direct),
         }
         self.bandwidth = bandwidths[0]
         self.down, self.pads, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
@@ -86,18 +90,23 @@ class SphericalUNet(ConfiguredModule):
             self.pads.append(SpectralPad(bandwidth))
             self.up.append(Block(below + beside, beside, bandwidth, anchors, activation, oversampling, pairs))
         self.dropout = nn.Dropout1d(dropout)
-        self.head = ZonalConv(channels[0], out_channels, self.bandwidth)
+        fewer = anchors if anchors is not None and anchors < self.bandwidth else None
+        self.head = ZonalConv(channels[0], out_channels, self.bandwidth, fewer)
         self.head.reset_parameters(gain=1.0)
+        self.direct: ZonalConv | None = None
+        if direct:
+            self.direct = ZonalConv(in_channels, out_channels, self.bandwidth, self.head.anchors, bias=False)
+            nn.init.zeros_(self.direct.weight)
 
     def forward(self, c: Float[Tensor, "batch in coefficients"]) -> Float[Tensor, "batch out coefficients"]:
         """The signal that belongs to each signal."""
         _checks.features_of(c, self.config["in_channels"])
         _checks.coefficients_of(c, self.bandwidth)
-        levels = []
+        given, levels = c, []
         for block in self.down:
             c = block(c)
             levels.append(c)
         c = self.dropout(levels.pop())
         for pad, block in zip(self.pads, self.up, strict=True):
             c = block(torch.cat((pad(c), levels.pop()), dim=1))
-        return self.head(c)
+        return self.head(c) if self.direct is None else self.head(c) + self.direct(given)

@@ -121,8 +121,8 @@ DIRECTED = {
 
 PANORAMAS = {"channels": [16, 24, 32, 32], "bandwidths": [32, 24, 16, 8], "anchors": 8, "dropout": 0.2}
 PICTURES = {"bandwidth": 32, "channels": [12, 24, 36], "dropout": 0.2}
-WINDS = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "anchors": 8, "dropout": 0.2}
-SKY = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8]}
+WINDS = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "anchors": 8, "dropout": 0.2, "direct": True}
+SKY = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "direct": True}
 LIFTED = {
     "channels": [64, 64, 64, 96],
     "bandwidths": [12, 10, 8, 6],
@@ -167,7 +167,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe("pano-layout", "SphericalUNet", PANORAMAS, "segmentation", "panoramas", epochs=80, batch_size=8),
         Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=80, batch_size=8),
-        Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=30, batch_size=8),
+        Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=40, batch_size=8),
         Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=12, batch_size=16),
         SHAPES.changed(name="modelnet10", data="modelnet10"),
         SHAPES.changed(name="modelnet40", data="modelnet40"),
