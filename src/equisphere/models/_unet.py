@@ -90,12 +90,11 @@ class SphericalUNet(ConfiguredModule):
             self.pads.append(SpectralPad(bandwidth))
             self.up.append(Block(below + beside, beside, bandwidth, anchors, activation, oversampling, pairs))
         self.dropout = nn.Dropout1d(dropout)
-        fewer = anchors if anchors is not None and anchors < self.bandwidth else None
-        self.head = ZonalConv(channels[0], out_channels, self.bandwidth, fewer)
+        self.head = ZonalConv(channels[0], out_channels, self.bandwidth)
         self.head.reset_parameters(gain=1.0)
         self.direct: ZonalConv | None = None
         if direct:
-            self.direct = ZonalConv(in_channels, out_channels, self.bandwidth, self.head.anchors, bias=False)
+            self.direct = ZonalConv(in_channels, out_channels, self.bandwidth, bias=False)
             nn.init.zeros_(self.direct.weight)
 
     def forward(self, c: Float[Tensor, "batch in coefficients"]) -> Float[Tensor, "batch out coefficients"]:
