@@ -55,10 +55,8 @@ def main() -> None:
     figures = json.loads((given.run / "figures.json").read_text())
     recipe = es.train.recipe_of(notes, given.run)
     name = recipe.name
-    digits = es.data.load_digits(given.data, recipe.seed)
-    signals = es.data.image_coefficients(digits.test.images[:500].float() / 255, model.bandwidth, recipe.extent)[
-        :, None
-    ]
+    digits = recipe.load(given.data)
+    signals = digits.part("test", model.bandwidth)[es.data.Batch(torch.arange(500), 0)][0]
     R = es.random_rotations(32, torch.Generator().manual_seed(0), torch.float32)
     errors = es.audit.rotation_error(model, signals, R, invariant=True)
     with torch.no_grad():
@@ -75,8 +73,8 @@ def main() -> None:
         parameters=figures["parameters"],
         size=path.stat().st_size / 1000,
         bandwidth=model.bandwidth,
-        extent=recipe.extent,
-        degrees=recipe.extent * 180 / torch.pi,
+        extent=recipe.options["extent"],
+        degrees=recipe.options["extent"] * 180 / torch.pi,
         epochs=recipe.epochs,
         seed=recipe.seed,
         signals=len(signals),
@@ -90,7 +88,7 @@ def main() -> None:
         torch=torch.__version__,
         upright=100 * figures["test_accuracy"]["NR"],
         rotated=100 * figures["test_accuracy"]["R"],
-        **{part: len(getattr(digits, part)) for part in ("train", "validation", "test")},
+        **figures["samples"],
     )
     (FOLDER / f"{name}.md").write_text(card)
 

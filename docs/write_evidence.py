@@ -87,11 +87,11 @@ def _mnist_line() -> str:
         return ""
     kept = json.loads(path.read_text())
     figures, recipe = kept["figures"], kept["recipe"]
-    accuracy = figures["test_accuracy"]
+    accuracy, samples = figures["test_accuracy"], figures["samples"]
     note = f" ({kept['note']})" if kept["note"] else ""
     return (
-        f"On the whole of MNIST ({figures['digits']['train']:,} digits to train on, {figures['digits']['test']:,} to test on): "
-        f"trained upright, **{100 * accuracy['NR']:.2f} %** of upright test digits and **{100 * accuracy['R']:.2f} %** of "
+        f"On the whole of MNIST ({samples['train']:,} digits to train on, {samples['test']:,} to test on): trained "
+        f"upright, **{100 * accuracy['NR']:.2f} %** of upright test digits and **{100 * accuracy['R']:.2f} %** of "
         f"randomly rotated ones, with {figures['parameters']:,} parameters, {recipe['epochs']} epochs, "
         f"{figures['seconds'] / 60:.0f} minutes{note}, one seed. The published zonal network (Esteves et al. 2018) has "
         "98.75 and 98.08 with 57,000. Made by `equisphere train spherical-mnist`."

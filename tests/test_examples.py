@@ -13,3 +13,10 @@ def test_own_maps():
     assert names["upright"] > 0.8
     assert torch.isclose(names["upright"], names["rotated"], atol=0.05)
     assert names["audit"].total.own.worst < 0.05
+
+
+def test_own_fields():
+    names = runpy.run_path(str(EXAMPLES / "own_fields.py"))
+    assert names["relative"] < 0.2
+    assert abs(names["relative_turned"] - names["relative"]) < 0.02
+    assert names["audit"].total.own.worst < 0.05

@@ -138,8 +138,25 @@ def test_the_whole_of_mnist(real_data):
     assert [len(part) for part in (digits.train, digits.validation, digits.test)] == [55000, 5000, 10000]
 
 
+def test_the_folder_of_real_data_comes_before_a_download(arrays, tmp_path, monkeypatch):
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    monkeypatch.setenv("EQUISPHERE_DATA", str(tmp_path))
+    assert len(load_digits("mnist").test) == N
+    monkeypatch.setenv("EQUISPHERE_DATA", str(tmp_path / "gone"))
+    with pytest.raises(DataError, match="EQUISPHERE_DATA names"):
+        load_digits("mnist")
+
+
+@pytest.mark.parametrize("extent", [0, 4.0, "wide"])
+def test_an_extent_beyond_the_sphere_is_explained(arrays, tmp_path, extent, as_user):
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    with pytest.raises(ValueError, match="extent must be an angle"):
+        load_digits(tmp_path / "mnist.npz", extent=extent)
+
+
 def test_a_download_is_verified_and_its_failure_explained(arrays, tmp_path, monkeypatch):
     asked = {}
+    monkeypatch.delenv("EQUISPHERE_DATA", raising=False)
 
     def retrieve(url, known_hash, **options):
         asked.update(url=url, hash=known_hash)

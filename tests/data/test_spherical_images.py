@@ -3,7 +3,17 @@
 import torch
 
 import equisphere as es
-from equisphere.data import Batch, Batches, LabelledImages, SphericalImages, image_coefficients, loader
+from equisphere.data import (
+    Batch,
+    Batches,
+    DataSet,
+    Digits,
+    LabelledImages,
+    Part,
+    SphericalImages,
+    image_coefficients,
+    loader,
+)
 
 SOURCE = LabelledImages(
     torch.randint(0, 256, (40, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)),
@@ -20,6 +30,33 @@ def test_every_image_has_a_rotation_of_its_own_whenever_it_is_asked_for():
     upright = image_coefficients(SOURCE.images[7].float() / 255, 8)
     torch.testing.assert_close(c[0, 0], es.rotate(upright, data.rotations[7]))
     assert len({tuple(R.flatten().tolist()) for R in data.rotations}) == 40
+
+
+def test_a_rotation_may_be_shared_by_images_in_a_row():
+    data = SphericalImages(SOURCE, 8, rotated=True, seed=3, shared=16)
+    _, counts = data.rotations.flatten(1).unique(dim=0, return_counts=True)
+    assert counts.sort()[0].tolist() == [8, 16, 16]
+    assert torch.equal(data.rotations[16], data.rotations[31])
+    assert not torch.equal(data.rotations[15], data.rotations[16])
+
+
+def test_fresh_rotations_depend_on_seed_epoch_and_image_alone():
+    data = SphericalImages(SOURCE, 8, rotated=True, seed=3, fresh=True)
+    batches = [Batch(torch.tensor([4, 5]), epoch) for epoch in (0, 1, 0)]
+    first, other, again = (data[batch][0] for batch in batches)
+    torch.testing.assert_close(first, again)
+    assert not torch.allclose(first, other, atol=0.1)
+    torch.testing.assert_close(first[1], data[Batch(torch.tensor([5]), 0)][0][0])
+
+
+def test_digits_come_in_parts_with_rotations_of_their_own():
+    digits = Digits("random", SOURCE, SOURCE, SOURCE, jitter=0.1)
+    assert isinstance(digits, DataSet)
+    parts = [digits.part(name, 8, rotated=True) for name in ("train", "validation", "test")]
+    assert all(isinstance(part, Part) for part in parts)
+    assert not torch.allclose(parts[0].rotations, parts[2].rotations)
+    assert digits.part("train", 8, augmented=True).jitter == 0.1
+    assert digits.part("train", 8).jitter == 0
 
 
 def test_jitter_depends_on_seed_epoch_and_image_alone():

@@ -5,12 +5,23 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from equisphere.models import CheckpointError, ConfiguredModule, PlanarClassifier, SphericalClassifier, load, save
+from equisphere.models import (
+    CheckpointError,
+    ConfiguredModule,
+    PlanarClassifier,
+    PlanarUNet,
+    SphericalClassifier,
+    SphericalUNet,
+    load,
+    save,
+)
 from equisphere.nn import ZonalConv
 
 MODELS = [
     SphericalClassifier(4, 1, (4, 6), (8, 6), anchors=5, activation="silu", hidden=8),
     PlanarClassifier(4, 1, 8, (4, 6)),
+    SphericalUNet(1, 2, (4, 6), (8, 5), anchors=6, dropout=0.1, pairs=2),
+    PlanarUNet(1, 2, 8, (4, 6)),
 ]
 
 
@@ -84,7 +95,7 @@ def test_damaged_weights_are_named(model, tmp_path, damage):
     with safe_open(path, "pt") as file:
         header = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    name = "head.0.weight" if "head.0.weight" in tensors else "head.3.weight"
+    name = next(name for name in tensors if name.startswith("head") and name.endswith("weight"))
     bad = tensors[name] * torch.nan if damage == "nan" else tensors[name].int()
     save_file(tensors | {name: bad}, path, metadata=header)
     with pytest.raises(CheckpointError, match=name.replace(".", r"\.")):

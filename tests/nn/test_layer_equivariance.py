@@ -14,6 +14,7 @@ from equisphere.nn import (
     GlobalPool,
     PowerSpectrum,
     SpectralBatchNorm,
+    SpectralPad,
     SpectralPool,
     SphericalConv,
     ZonalConv,
@@ -54,6 +55,7 @@ LINEAR = {
     "convolution": lambda: ZonalConv(C, 5, L),
     "anchored convolution": lambda: ZonalConv(C, 5, L, anchors=4, bias=False),
     "pooling": lambda: SpectralPool(L // 2),
+    "padding": lambda: SpectralPad(L + 5),
     "batch norm, training": lambda: normalising(True),
     "batch norm, evaluation": lambda: normalising(False),
 }

@@ -8,7 +8,7 @@ from reference import harmonics_at, quadrature, randn, relative_error
 from torch.nn import functional as F
 
 import equisphere as es
-from equisphere.nn import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool
+from equisphere.nn import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPad, SpectralPool
 
 L = 6
 GRID = es.grids.ClenshawCurtis(nlat=25, nlon=30)
@@ -101,6 +101,18 @@ def test_pooling_is_the_projection_to_a_lower_band_limit():
     assert torch.allclose(pooled, quadrature(samples(c), GRID, 3), rtol=0, atol=1e-13)
     assert torch.equal(SpectralPool(L)(c), c)
     assert repr(SpectralPool(3)) == "SpectralPool(3)"
+
+
+def test_padding_is_the_same_signal_at_a_higher_band_limit():
+    """The samples stay; pooling is its inverse and its adjoint."""
+    c, d = randn(2, 3, L * L), randn(2, 3, (L + 3) ** 2)
+    padded = SpectralPad(L + 3)(c)
+    wanted = torch.einsum("jkc,...c->...jk", harmonics_at(GRID.points, L + 3), padded)
+    assert relative_error(samples(c), wanted) < 1e-13
+    assert torch.equal(SpectralPool(L)(padded), c)
+    assert torch.equal(SpectralPad(L)(c), c)
+    torch.testing.assert_close((padded * d).sum(), (c * SpectralPool(L)(d)).sum())
+    assert repr(SpectralPad(3)) == "SpectralPad(3)"
 
 
 def test_power_spectrum_layer_is_the_root_of_the_power():

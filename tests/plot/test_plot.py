@@ -39,6 +39,34 @@ def test_each_pixel_of_a_globe_holds_the_value_of_the_function_at_its_point(
         assert drawn[row, column] == pytest.approx(float(Y[0] @ c.double().numpy()), abs=1e-10)
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_colours_and_classes_are_those_of_each_point(view: tuple[float, float]) -> None:
+    """Pixel by pixel what `globe`, tested above, draws of each signal; a shadow falls towards the edge."""
+    c = torch.randn(3, 25)
+    values = np.stack([np.asarray(plot.globe(x, view=view, pixels=20).axes[0].images[0].get_array()) for x in c])
+    picture = np.asarray(plot.globe_picture(c, view=view, pixels=20).axes[0].images[0].get_array())
+    classes = np.asarray(
+        plot.globe_classes(c, view=view, colours=["#ff0000", "#00ff00", "#0000ff"], pixels=20)
+        .axes[0]
+        .images[0]
+        .get_array()
+    )
+    middle = (slice(5, 15), slice(5, 15))
+    wanted = np.clip(np.moveaxis(values, 0, -1), 0, 1)
+    assert np.abs(picture - wanted)[middle].max() < 0.05
+    assert np.array_equal(classes.argmax(-1), values.argmax(0))
+
+
+@pytest.mark.usefixtures("as_user")
+def test_colours_that_do_not_fit_are_explained() -> None:
+    with pytest.raises(ValueError, match="red, green and blue"):
+        plot.globe_picture(torch.randn(2, 25))
+    with pytest.raises(ValueError, match="each of the 7 classes"):
+        plot.globe_classes(torch.randn(7, 25))
+    with pytest.raises(ValueError, match=r"\(n, L\*L\)"):
+        plot.globe_classes(torch.randn(25))
+
+
 def test_an_image_reads_right_from_below() -> None:
     image = torch.zeros(21, 21)
     image[3:6, 3:6] = 1.0  # top left

@@ -63,6 +63,7 @@ CASES = {
     "zonal_conv": (es.nn.ZonalConv(3, 4, L, anchors=4), coefficients),
     "activation": (es.nn.Activation(torch.tanh, L), coefficients),
     "pool": (es.nn.SpectralPool(4), coefficients),
+    "pad": (es.nn.SpectralPad(12), coefficients),
     "norm": (es.nn.SpectralBatchNorm(3).eval(), coefficients),
     "spectrum": (es.nn.PowerSpectrum(), coefficients),
     "mean": (es.nn.GlobalPool(), coefficients),

@@ -44,7 +44,7 @@ def audit(
 ) -> None:
     """Measure how far a model, and each of its layers, is from commuting with rotations.
 
-    A checkpoint is measured on test digits of its recipe. A factory is called without arguments and returns a
+    A checkpoint is measured on test data of its recipe. A factory is called without arguments and returns a
     torch.nn.Module, or (module, signals), or (module, signals, options), options being further arguments of
     equisphere.audit.audit.
 
@@ -116,13 +116,17 @@ def _from_checkpoint(
         generator = torch.Generator().manual_seed(seed)
         channels = network.config.get("in_channels", 1)
         return network, torch.randn(batch, channels, network.bandwidth**2, generator=generator), {}
-    from equisphere.data import Batch, load_digits
-    from equisphere.train import recipe_of, signals
+    from equisphere.data import Batch
+    from equisphere.train import recipe_of
 
     recipe = recipe_of(notes, f"{path} (give --random to measure on random signals)")
-    digits = load_digits(data or recipe.data, recipe.seed)
-    test = signals(digits.test, recipe, "test", rotated=False)
-    return network, test[Batch(torch.arange(min(batch, len(test))), 0)][0], {}
+    test = recipe.load(data).part("test", network.bandwidth)
+    found, _ = test[Batch(torch.arange(min(batch, len(test))), 0)]
+    if not isinstance(found, Tensor):
+        raise ValueError(
+            f"{path} takes no signals but {type(found).__name__}s of tensors, which an audit cannot rotate."
+        )
+    return network, found, {}
 
 
 def _read(path: Path) -> Tensor:

@@ -36,6 +36,8 @@ def predict(
 
     model, notes = models.load(checkpoint)
     recipe = recipe_of(notes, checkpoint)
+    if recipe.data_set != "digits":
+        raise ValueError(f"{checkpoint} was trained on {notes['data']}: `equisphere predict` reads digits.")
     found: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     for given in pictures:
@@ -51,7 +53,7 @@ def predict(
                 failed.append({"file": str(path), "error": str(error)})
                 continue
             with torch.no_grad():
-                c = image_coefficients(image.float() / 255, model.bandwidth, recipe.extent)
+                c = image_coefficients(image.float() / 255, model.bandwidth, recipe.options["extent"])
                 shares = model(c[None, None]).softmax(1)[0]
             found.append(
                 {

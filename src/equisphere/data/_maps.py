@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
 from equisphere._files import replacing
-from equisphere.data._digits import DataError
+from equisphere.data._source import DataError
 from equisphere.grids import HEALPix, RingGrid, from_nested
 from equisphere.interop import from_xarray, to_xarray
 

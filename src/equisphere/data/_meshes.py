@@ -12,7 +12,7 @@ from torch import Tensor
 
 from equisphere import _checks
 from equisphere._files import replacing
-from equisphere.data._digits import DataError
+from equisphere.data._source import DataError
 from equisphere.grids import Grid, RingGrid
 
 #: suffixes that are read as meshes

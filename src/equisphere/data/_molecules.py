@@ -12,7 +12,7 @@ from torch import Tensor
 
 from equisphere import _checks
 from equisphere._files import replacing
-from equisphere.data._digits import DataError
+from equisphere.data._source import DataError
 from equisphere.harmonics import degrees_and_orders
 from equisphere.transforms import accumulate_each
 
@@ -75,22 +75,9 @@ def molecule_coefficients(
     16.71...
     """
     L = _checks.positive_int(bandwidth, "bandwidth")
-    _checks.real(positions, "positions")
-    if positions.ndim < 2 or positions.shape != (*charges.shape, 3) or charges.numel() == 0:
-        raise ValueError(
-            f"charges (..., atoms) and positions (..., atoms, 3) must go together and hold an atom, got {tuple(charges.shape)} "
-            f"and {tuple(positions.shape)}."
-        )
-    _checks.finite(positions, "positions")
+    known = checked_molecules(charges, positions, elements)
     if not 0 < radius < float("inf"):
         raise ValueError(f"radius must be a positive number of Angstrom, got {radius}.")
-    known = torch.tensor(elements, device=charges.device)
-    strange = charges[(charges != 0) & ~torch.isin(charges, known)].unique().tolist()
-    if strange:
-        raise ValueError(
-            f"no channel for the nuclear charges {strange}, elements are {tuple(elements)}. "
-            "Add them by `elements=`; 0 is padding."
-        )
     leading, n = charges.shape[:-1], charges.shape[-1]
     z = charges.reshape(-1, n)
     p = positions.reshape(-1, n, 3)
@@ -107,6 +94,25 @@ def molecule_coefficients(
     c = accumulate_each(values.reshape(-1, len(known), n), inverted.reshape(-1, n, 3), L)
     degree = torch.from_numpy(degrees_and_orders(L)[0]).to(c.device)
     return (c * (4 * pi / (2 * degree + 1)).to(c.dtype)).reshape(*leading, n, len(known), L * L)
+
+
+def checked_molecules(charges: Tensor, positions: Tensor, elements: Sequence[int]) -> Int64[Tensor, "elements"]:
+    """Check that charges and positions go together and that each element has a channel; the elements as a tensor."""
+    _checks.real(positions, "positions")
+    if positions.ndim < 2 or positions.shape != (*charges.shape, 3) or charges.numel() == 0:
+        raise ValueError(
+            f"charges (..., atoms) and positions (..., atoms, 3) must go together and hold an atom, got {tuple(charges.shape)} "
+            f"and {tuple(positions.shape)}."
+        )
+    _checks.finite(positions, "positions")
+    known = torch.tensor(elements, device=charges.device)
+    strange = charges[(charges != 0) & ~torch.isin(charges, known)].unique().tolist()
+    if strange:
+        raise ValueError(
+            f"no channel for the nuclear charges {strange}, elements are {tuple(elements)}. "
+            "Add them by `elements=`; 0 is padding."
+        )
+    return known
 
 
 def read_xyz(path: str | Path) -> list[Molecule]:

@@ -9,7 +9,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from equisphere._files import replacing
-from equisphere.data._digits import DataError
+from equisphere.data._source import DataError
 from equisphere.data._views import Equirectangular, render
 from equisphere.grids import DriscollHealy
 from equisphere.groups import rotation_about

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from equisphere import _checks
 from equisphere.data._clouds import cloud_coefficients, normalize_points
-from equisphere.data._digits import DataError
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._maps import read_healpix, read_netcdf, read_sensors
 from equisphere.data._meshes import MESH_SUFFIXES, channel_names, mesh_signal, read_mesh
 from equisphere.data._molecules import ORGANIC, SYMBOLS, molecule_coefficients, read_xyz
 from equisphere.data._panoramas import panorama_coefficients, read_panorama, read_picture
+from equisphere.data._source import DataError
 from equisphere.data._views import Gnomonic, Stereographic, perspective, view_signal
 from equisphere.grids import DriscollHealy, GaussLegendre
 from equisphere.transforms import SHT, fit

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from equisphere.data._digits import DataError
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._meshes import MESH_SUFFIXES, read_mesh
 from equisphere.data._panoramas import read_picture
+from equisphere.data._source import DataError
 from equisphere.grids import ClenshawCurtis, DriscollHealy, Grid, HEALPix
 from equisphere.transforms import SHT, accumulate
 

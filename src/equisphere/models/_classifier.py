@@ -32,6 +32,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 class Block(nn.Module):
     """Spectral pooling, zonal convolution, normalisation by power, nonlinearity; the input is added where channels agree.
 
+    Of at most as many degrees as there are anchors, every one is learned.
+
     Shape:
         coefficients `(batch, before, K*K)`, K at least the bandwidth, to `(batch, after, bandwidth**2)`.
     """
@@ -48,6 +50,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.pool = SpectralPool(bandwidth)
+        anchors = anchors if anchors is not None and anchors < bandwidth else None
         self.conv = ZonalConv(before, after, bandwidth, anchors, bias=False)  # the shift of the norm is the bias
         self.norm = SpectralBatchNorm(after)
         function = ACTIVATIONS[activation]()
@@ -63,6 +66,26 @@ class Block(nn.Module):
         c = self.pool(c)
         y = self.activation(self.norm(self.conv(c)))
         return c + y if self.residual else y
+
+
+def checked_blocks(
+    channels: Sequence[int], bandwidths: Sequence[int], activation: str, dropout: float, pairs: int
+) -> tuple[list[int], list[int]]:
+    """The channels and bandwidths of a stack of blocks, or why they do not fit together."""
+    channels, bandwidths = list(channels), list(bandwidths)
+    if not channels or len(channels) != len(bandwidths):
+        raise ValueError(
+            f"channels and bandwidths need one number for each block, got {len(channels)} and {len(bandwidths)}."
+        )
+    if any(after > before for before, after in pairwise(bandwidths)):
+        raise ValueError(f"bandwidths must not rise from block to block (pooling only lowers them), got {bandwidths}.")
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}.")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be a probability below 1, got {dropout}.")
+    if 2 * pairs > min(channels):
+        raise ValueError(f"{pairs} pairs need at least {2 * pairs} channels in each block, got {channels}.")
+    return channels, bandwidths
 
 
 class SphericalClassifier(ConfiguredModule):
@@ -113,21 +136,7 @@ class SphericalClassifier(ConfiguredModule):
         pairs: int = 0,
     ) -> None:
         super().__init__()
-        channels, bandwidths = list(channels), list(bandwidths)
-        if not channels or len(channels) != len(bandwidths):
-            raise ValueError(
-                f"channels and bandwidths need one number for each block, got {len(channels)} and {len(bandwidths)}."
-            )
-        if any(after > before for before, after in pairwise(bandwidths)):
-            raise ValueError(
-                f"bandwidths must not rise from block to block (pooling only lowers them), got {bandwidths}."
-            )
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be a probability below 1, got {dropout}.")
-        if 2 * pairs > min(channels):
-            raise ValueError(f"{pairs} pairs need at least {2 * pairs} channels in each block, got {channels}.")
+        channels, bandwidths = checked_blocks(channels, bandwidths, activation, dropout, pairs)
         self.config = {
             "classes": _checks.positive_int(classes, "classes"),
             "in_channels": _checks.positive_int(in_channels, "in_channels"),
@@ -144,8 +153,7 @@ class SphericalClassifier(ConfiguredModule):
         self.bandwidth = bandwidths[0]
         self.blocks = nn.Sequential()
         for before, after, bandwidth in zip([in_channels, *channels], channels, bandwidths, strict=False):
-            fewer = anchors if anchors is not None and anchors < bandwidth else None
-            self.blocks.append(Block(before, after, bandwidth, fewer, activation, oversampling, pairs))
+            self.blocks.append(Block(before, after, bandwidth, anchors, activation, oversampling, pairs))
         self.mean, self.spectrum = GlobalPool(), PowerSpectrum()
         self.handed = TripleProduct(channels[-1], triples) if triples else None
         invariants = channels[-1] * bandwidths[-1] + triples

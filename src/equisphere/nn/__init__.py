@@ -5,7 +5,7 @@ from equisphere.nn._directional import DirectionalActivation
 from equisphere.nn._group_conv import GroupConv
 from equisphere.nn._polynomial import Polynomial, PolynomialActivation
 from equisphere.nn._sampled import SphericalConv
-from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool
+from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPad, SpectralPool
 from equisphere.nn._triple import TripleProduct
 from equisphere.nn._zonal import ZonalConv
 
@@ -18,6 +18,7 @@ __all__ = [
     "PolynomialActivation",
     "PowerSpectrum",
     "SpectralBatchNorm",
+    "SpectralPad",
     "SpectralPool",
     "SphericalConv",
     "TripleProduct",

@@ -47,6 +47,46 @@ class SpectralPool(nn.Module):
         return str(self.bandwidth)
 
 
+class SpectralPad(nn.Module):
+    """Raise the band limit by zeros at the new degrees: the same signal, as one that may have more detail.
+
+    The adjoint of `SpectralPool`, and its inverse on signals of the lower band limit; the interpolation of a decoder, exact
+    where repeated or bilinear pixels are not. Exactly equivariant: rotations do not mix degrees.
+
+    Args:
+        bandwidth: band limit of the output.
+
+    Shape:
+        `(..., L*L)` to `(..., bandwidth**2)`.
+
+    Raises:
+        ValueError: where an input has a higher band limit than the output.
+
+    >>> import torch, equisphere as es
+    >>> c = es.nn.SpectralPad(8)(torch.ones(2, 3, 16))
+    >>> c.shape, float(c.square().sum())
+    (torch.Size([2, 3, 64]), 96.0)
+    """
+
+    def __init__(self, bandwidth: int) -> None:
+        super().__init__()
+        self.bandwidth = _checks.positive_int(bandwidth, "bandwidth")
+
+    def forward(self, c: Shaped[Tensor, "*batch coefficients"]) -> Shaped[Tensor, "*batch padded"]:
+        """Pad each signal."""
+        _checks.floating(c, "coefficients")
+        if _checks.bandwidth_of(c) > self.bandwidth:
+            raise ValueError(
+                f"SpectralPad({self.bandwidth}) raises the band limit, but the input has {_checks.bandwidth_of(c)} already. "
+                "`nn.SpectralPool` lowers it."
+            )
+        return nn.functional.pad(c, (0, self.bandwidth**2 - c.shape[-1]))
+
+    def extra_repr(self) -> str:
+        """What the module is, for `print`."""
+        return str(self.bandwidth)
+
+
 class SpectralBatchNorm(nn.Module):
     """Batch normalisation over the batch and the whole sphere, computed from coefficients.
 

@@ -13,6 +13,7 @@ except ImportError as error:
 
 from equisphere.plot._accuracy import accuracy_bars, accuracy_by_angle, learning_curves
 from equisphere.plot._audit import audit_rows, error_spectra, rotation_errors, write_audit
+from equisphere.plot._colours import globe_classes, globe_picture
 from equisphere.plot._digits import digits
 from equisphere.plot._errors import layer_errors, oversampling_errors, times
 from equisphere.plot._globe import globe, globes
@@ -25,6 +26,8 @@ __all__ = [
     "digits",
     "error_spectra",
     "globe",
+    "globe_classes",
+    "globe_picture",
     "globes",
     "layer_errors",
     "learning_curves",

@@ -73,7 +73,7 @@ def globe(
         )
         image.set_clip_path(Circle((0, 0), 1, transform=ax.transData))
     if graticule:
-        _draw_graticule(ax, view)
+        draw_graticule(ax, view)
     ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor=MUTED, linewidth=0.8, zorder=4))
     ax.set(xlim=(-1.01, 1.01), ylim=(-1.01, 1.01), aspect="equal")
     ax.set_axis_off()
@@ -130,7 +130,8 @@ def place(figure: Figure, left: float, top: float, size: float) -> Axes:
     return figure.add_axes((left / width, 1 - (top + size) / height, size / width, size / height))
 
 
-def _draw_graticule(ax: Axes, view: View) -> None:
+def draw_graticule(ax: Axes, view: View) -> None:
+    """Equator, meridians, parallels and poles."""
     frame = frame_of(view)
     turn, half = np.linspace(0, 2 * pi, 361), np.linspace(0, pi, 181)
     equator = np.stack((np.cos(turn), np.sin(turn), 0 * turn))

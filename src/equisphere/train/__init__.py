@@ -1,20 +1,29 @@
 """Recipes, and their training on PyTorch Lightning."""
 
 from equisphere.train._demo import run_demo
-from equisphere.train._evaluate import accuracy, predictions
-from equisphere.train._fit import Run, RunError, fit, recorded, signals
-from equisphere.train._recipes import RECIPES, Recipe, recipe_of
+from equisphere.train._dense_tasks import FieldRegression, Segmentation
+from equisphere.train._evaluate import figures_of, measure, predictions
+from equisphere.train._fit import Run, RunError, fit, recorded
+from equisphere.train._recipes import DATA_SETS, RECIPES, Recipe, recipe_of
+from equisphere.train._tasks import TASKS, Classification, Regression, Task
 
 __all__ = [
+    "DATA_SETS",
     "RECIPES",
+    "TASKS",
+    "Classification",
+    "FieldRegression",
     "Recipe",
+    "Regression",
     "Run",
     "RunError",
-    "accuracy",
+    "Segmentation",
+    "Task",
+    "figures_of",
     "fit",
+    "measure",
     "predictions",
     "recipe_of",
     "recorded",
     "run_demo",
-    "signals",
 ]

@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from math import radians
 from pathlib import Path
@@ -16,9 +17,10 @@ import equisphere as es
 from equisphere import audit
 from equisphere.data import Batch, Digits, load_digits
 from equisphere.models import ConfiguredModule
-from equisphere.train._evaluate import accuracy, predictions
-from equisphere.train._fit import fit, signals
-from equisphere.train._recipes import RECIPES, Recipe
+from equisphere.train._evaluate import measure, predictions
+from equisphere.train._fit import fit
+from equisphere.train._recipes import RECIPES
+from equisphere.train._tasks import Classification
 
 NETWORKS = {"equivariant": "digits", "planar": "digits-planar"}
 ANGLES = tuple(range(0, 181, 15))
@@ -71,13 +73,13 @@ def run_demo(
         runs[network, protocol] = run
         seconds[f"training, {network}, {'rotated' if protocol == 'R' else 'upright'}"] = run.figures["seconds"]
     upright = {network: runs[network, "NR"].model for network in NETWORKS}
-    recipe = recipes["equivariant", "NR"]
+    bandwidth = upright["equivariant"].bandwidth
     say("measuring accuracy against angle")
     with _timed(seconds, "accuracy against angle"):
-        angles = _accuracy_by_angle(upright, digits, recipe)
+        angles = _accuracy_by_angle(upright, digits)
     say("measuring the equivariance of every layer")
     with _timed(seconds, "equivariance of layers"):
-        sample = signals(digits.test, recipe, "test", rotated=False)[Batch(torch.arange(32), 0)][0]
+        sample = digits.part("test", bandwidth)[Batch(torch.arange(32), 0)][0]
         R = es.random_rotations(32, torch.Generator().manual_seed(seed))
         found = {
             network: audit.audit(upright[network], sample, rotations=turns, seed=seed, lie=False)
@@ -91,7 +93,7 @@ def run_demo(
         "machine": f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}",
         "versions": {"equisphere": es.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "date": date.today().isoformat(),
-        "data": {"name": digits.name} | runs["equivariant", "NR"].figures["digits"],
+        "data": {"name": digits.name} | runs["equivariant", "NR"].figures["samples"],
         "parameters": {network: runs[network, "NR"].figures["parameters"] for network in NETWORKS},
         "accuracy": {
             network: {
@@ -114,7 +116,7 @@ def run_demo(
         "oversampling": oversampling,
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }
-    return results, _shown_signals(upright, digits, recipe)
+    return results, _shown_signals(upright, digits)
 
 
 @contextmanager
@@ -124,15 +126,16 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     seconds[name] = time.perf_counter() - began
 
 
-def _accuracy_by_angle(networks: dict[str, ConfiguredModule], digits: Digits, recipe: Recipe) -> dict[str, Any]:
+def _accuracy_by_angle(networks: dict[str, ConfiguredModule], digits: Digits) -> dict[str, Any]:
     """Accuracy on test digits that are each turned by the same angle about an axis of its own."""
-    data = signals(digits.test, recipe, "test", rotated=True)
-    axes = torch.randn(len(data), 3, generator=torch.Generator().manual_seed(recipe.seed + 7))
+    data = {network: digits.part("test", model.bandwidth, rotated=True) for network, model in networks.items()}
+    axes = torch.randn(len(digits.test), 3, generator=torch.Generator().manual_seed(digits.seed + 7))
     out: dict[str, Any] = {"degrees": list(ANGLES)} | {network: [] for network in networks}
     for degrees in ANGLES:
-        data.rotations = es.groups.rotation_about(axes, radians(degrees))
+        turns = es.groups.rotation_about(axes, radians(degrees))
         for network, model in networks.items():
-            out[network].append(accuracy(model, data))
+            data[network].rotations = turns
+            out[network].append(measure(model, data[network], Classification())["accuracy"])
     return out
 
 
@@ -174,15 +177,16 @@ def _oversampling(model: ConfiguredModule, c: Tensor, R: Tensor) -> dict[str, An
     return {"factors": list(OVERSAMPLINGS), "functions": functions, "network": network}
 
 
-def _shown_signals(networks: dict[str, ConfiguredModule], digits: Digits, recipe: Recipe) -> dict[str, Any]:
+def _shown_signals(networks: dict[str, ConfiguredModule], digits: Digits) -> dict[str, Any]:
     """One digit of each class, upright and rotated, with what the networks read."""
     first = torch.stack([(digits.test.labels == digit).nonzero()[0, 0] for digit in range(10)])
-    some = digits.test.take(first)
-    data = {rotated: signals(some, recipe, "test", rotated) for rotated in (False, True)}
-    batch = Batch(torch.arange(len(some)), 0)
+    some = replace(digits, test=digits.test.take(first))
+    bandwidth = next(iter(networks.values())).bandwidth
+    data = {rotated: some.part("test", bandwidth, rotated) for rotated in (False, True)}
+    batch = Batch(torch.arange(len(first)), 0)
     return {
         "coefficients": data[False][batch][0][:, 0],
         "rotated": data[True][batch][0][:, 0],
-        "labels": some.labels.tolist(),
+        "labels": some.test.labels.tolist(),
         "predictions": {network: predictions(model, data[True]).tolist() for network, model in networks.items()},
     }

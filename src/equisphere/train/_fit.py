@@ -3,6 +3,7 @@
 import json
 import logging
 import pickle
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,12 @@ from pytorch_lightning.loggers import CSVLogger
 
 from equisphere import models
 from equisphere._files import replacing
-from equisphere.data import Digits, LabelledImages, SphericalImages, load_digits, loader
+from equisphere.data import PART_SEEDS, DataSet, loader
 from equisphere.models import ConfiguredModule
-from equisphere.train._evaluate import accuracy
-from equisphere.train._lightning import Classification
+from equisphere.train._evaluate import figures_of
+from equisphere.train._lightning import Training
 from equisphere.train._recipes import Recipe
-
-#: added to the seed of the rotations, so that no set of digits shares them with another
-ROTATION_SEEDS = {"train": 1, "validation": 2, "test": 3}
+from equisphere.train._tasks import TASKS
 
 
 class RunError(ValueError):
@@ -39,23 +38,16 @@ class Run:
     figures: dict[str, Any]
 
 
-def signals(images: LabelledImages, recipe: Recipe, part: str, rotated: bool, jitter: float = 0.0) -> SphericalImages:
-    """One part ("train", "validation" or "test") of the digits as signals, upright or each in its own orientation."""
-    bandwidth = getattr(models, recipe.model)(**recipe.settings).bandwidth
-    seed = 10 * recipe.seed + ROTATION_SEEDS[part]
-    return SphericalImages(images, bandwidth, rotated, seed, recipe.extent, jitter)
-
-
 def fit(
     recipe: Recipe,
     folder: str | Path,
-    digits: Digits | None = None,
+    data: DataSet | None = None,
     devices: int = 1,
     accelerator: str = "auto",
     progress: bool = True,
     resume: bool = False,
 ) -> Run:
-    """Train, choose the epoch by validation accuracy, and look at the test digits once, at the end.
+    """Train, choose the epoch by the task's figure on validation data, and look at the test data once, at the end.
 
     The folder receives `recipe.json`, `metrics.csv` (a row an epoch), `last.ckpt` (to resume from), and at the end
     `model.safetensors` and `figures.json`; a folder with `figures.json` holds a whole run. A run that was interrupted and is
@@ -64,7 +56,7 @@ def fit(
     Args:
         recipe: what to train, on what, how.
         folder: where to; made if need be.
-        digits: the data, where they are loaded already.
+        data: where they are loaded already.
         devices: how many processes or accelerators.
         accelerator: as in Lightning: "auto", "cpu", "gpu".
         progress: show a progress bar.
@@ -79,14 +71,16 @@ def fit(
     finished = folder / "figures.json"
     if finished.exists():
         return Run(folder, models.load(folder / "model.safetensors")[0], json.loads(finished.read_text()))
-    digits = digits or load_digits(recipe.data, recipe.seed)
+    data = data or recipe.load()
+    task = TASKS[recipe.task](recipe)
     torch.manual_seed(recipe.seed)
-    module = Classification(getattr(models, recipe.model)(**recipe.settings), recipe)
-    best = ModelCheckpoint(folder, "best", monitor="validation_accuracy", mode="max", enable_version_counter=False)
+    module = Training(recipe.network(data), recipe, task)
+    judge, bandwidth = f"validation_{task.chooses}", module.model.bandwidth
+    best = ModelCheckpoint(folder, "best", monitor=judge, mode=task.mode, enable_version_counter=False)
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     callbacks: list[Callback] = [best, last]
     if recipe.patience is not None:
-        callbacks.append(EarlyStopping("validation_accuracy", mode="max", patience=recipe.patience))
+        callbacks.append(EarlyStopping(judge, mode=task.mode, patience=recipe.patience))
     if progress:
         callbacks.append(TQDMProgressBar(leave=True))
     checkpoint = folder / "last.ckpt"
@@ -114,8 +108,8 @@ def fit(
                 "`--accelerator cpu --devices 1` always can."
             ) from error
         _begin(recipe, folder)
-        training = signals(digits.train, recipe, "train", recipe.rotated, recipe.jitter)
-        held_out = signals(digits.validation, recipe, "validation", recipe.rotated)
+        training = data.part("train", bandwidth, recipe.rotated, augmented=True)
+        held_out = data.part("validation", bandwidth, recipe.rotated)
         batches = loader(training, recipe.batch_size, shuffle=True)
         if checkpoint.exists():  # Lightning draws the first batch before it tells the sampler the epoch
             batches.sampler.set_epoch(len(_read(checkpoint)["history"]))  # type: ignore[attr-defined]
@@ -127,7 +121,7 @@ def fit(
             if trainer.interrupted:  # Lightning's answer to Ctrl-C
                 raise KeyboardInterrupt from None
             raise
-    return _finish(recipe, folder, module, digits)
+    return _finish(recipe, folder, module, data)
 
 
 def _check(recipe: Recipe, folder: Path, resume: bool) -> None:
@@ -182,28 +176,38 @@ def _read(checkpoint: Path) -> dict[str, Any]:
         ) from error
 
 
-def _finish(recipe: Recipe, folder: Path, module: Classification, digits: Digits) -> Run:
-    """Weights of the best epoch, its figures on the test digits, and the files that say that the run is whole."""
+def _finish(recipe: Recipe, folder: Path, module: Training, data: DataSet) -> Run:
+    """Weights of the best epoch, its figures on the test data, and the files that say that the run is whole."""
     last = _read(folder / "last.ckpt")
     module.load_state_dict(_read(folder / "best.ckpt")["state_dict"])
-    model = module.model.eval().cpu()
+    model, task = module.model.eval().cpu(), module.task
+    judge = f"validation_{task.chooses}"
     figures = {
-        "test_accuracy": {
-            name: accuracy(model, signals(digits.test, recipe, "test", rotated))
-            for name, rotated in (("NR", False), ("R", True))
-        },
-        "validation_accuracy": max(row["validation_accuracy"] for row in last["history"]),
+        **figures_of(model, data, task),
+        judge: {"max": max, "min": min}[task.mode](row[judge] for row in last["history"]),
         "parameters": sum(p.numel() for p in model.parameters()),
-        "digits": {"train": len(digits.train), "validation": len(digits.validation), "test": len(digits.test)},
+        "samples": {name: len(data.part(name, model.bandwidth)) for name in PART_SEEDS},
         "seconds": round(last["seconds"], 1),
+        "peak_memory_mb": round(_peak_memory() / 1e6),
         "history": last["history"],
     }
-    models.save(
-        model, folder / "model.safetensors", {"recipe": recipe.to_dict(), "data": digits.name, "figures": figures}
-    )
+    notes = {"recipe": recipe.to_dict(), "data": data.name, "figures": figures}
+    models.save(model, folder / "model.safetensors", notes)
     with replacing(folder / "figures.json") as part:
         part.write_text(json.dumps(figures, indent=2))
     return Run(folder, model, figures)
+
+
+def _peak_memory() -> int:
+    """The most memory that this process has had, in bytes: the accelerator's, where there is one."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated()
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801

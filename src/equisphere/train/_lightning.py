@@ -6,21 +6,23 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equisphere.models import ConfiguredModule
+from equisphere.train._evaluate import add, answer
 from equisphere.train._recipes import Recipe
+from equisphere.train._tasks import Task
 
 
-class Classification(pl.LightningModule):
-    """Cross entropy, AdamW, one learning-rate cycle; keeps its own history, so that a resumed log is whole."""
+class Training(pl.LightningModule):
+    """A task's loss, AdamW, one learning-rate cycle; keeps its own history, so that a resumed log is whole."""
 
-    def __init__(self, model: ConfiguredModule, recipe: Recipe) -> None:
+    def __init__(self, model: ConfiguredModule, recipe: Recipe, task: Task) -> None:
         super().__init__()
-        self.model, self.recipe = model, recipe
-        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.model, self.recipe, self.task = model, recipe, task
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
+        self._sums: dict[str, Tensor] = {}
 
     def on_train_start(self) -> None:
         """Start the clock, and write the epochs before an interruption into the log again."""
@@ -32,26 +34,30 @@ class Classification(pl.LightningModule):
         """Draw dropout from (seed, epoch) alone: a resumed training is the unbroken one."""
         torch.manual_seed(self.recipe.seed + 1_000_003 * (self.current_epoch + 1) + self.global_rank)
 
-    def training_step(self, batch: Sequence[Tensor], _: int) -> Tensor:
+    def training_step(self, batch: Sequence[Any], _: int) -> Tensor:
         """Loss of one batch."""
-        c, labels = batch
-        loss = self.loss(self.model(c), labels)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels), logger=False)
+        inputs, target = batch
+        loss = self.task.loss(answer(self.model, inputs), target)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(target), logger=False)
         return loss
 
-    def validation_step(self, batch: Sequence[Tensor], _: int) -> None:
-        """Accuracy and loss on held-out data."""
-        c, labels = batch
-        logits = self.model(c)
-        accuracy = (logits.argmax(1) == labels).float().mean()
-        options: dict[str, Any] = {"batch_size": len(labels), "logger": False, "sync_dist": True}
-        self.log("validation_loss", nn.functional.cross_entropy(logits, labels), **options)
-        self.log("validation_accuracy", accuracy, prog_bar=True, **options)
+    def validation_step(self, batch: Sequence[Any], _: int) -> None:
+        """What one batch of held-out data adds to the figures."""
+        inputs, target = batch
+        self._sums = add(self._sums, self.task.sums(answer(self.model, inputs), target))
+
+    def on_validation_epoch_end(self) -> None:
+        """Figures on all held-out data, those of other processes too."""
+        reduce = self.trainer.strategy.reduce
+        sums = {key: reduce(value, reduce_op="sum") for key, value in self._sums.items()}
+        self._sums = {}
+        for name, value in self.task.figures(sums).items():
+            self.log(f"validation_{name}", value, prog_bar=name == self.task.chooses, logger=False)
 
     def on_train_epoch_end(self) -> None:
         """Add a row to the history."""
         metrics = self.trainer.callback_metrics
-        row = {name: float(metrics[name]) for name in ("train_loss", "validation_loss", "validation_accuracy")}
+        row = {name: float(value) for name, value in metrics.items() if name.startswith(("train_", "validation_"))}
         row = {"epoch": self.current_epoch + 1, **row, "learning_rate": self.optimizers().param_groups[0]["lr"]}  # type: ignore[union-attr]
         self.history.append(row)
         self._log_row(row)

@@ -1,10 +1,22 @@
 """Recipes: everything that a training needs, by name."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from math import pi
 from typing import Any
 
-from equisphere import _checks
+from equisphere import _checks, models
+from equisphere.data import DataSet, load_digits, load_molecules, load_panoramas, load_shapes, load_sky, load_winds
+from equisphere.models import ConfiguredModule
+
+#: loaders `(source, seed, **options)` of data, by the name that recipes use
+DATA_SETS: dict[str, Callable[..., DataSet]] = {
+    "digits": load_digits,
+    "molecules": load_molecules,
+    "panoramas": load_panoramas,
+    "shapes": load_shapes,
+    "sky": load_sky,
+    "winds": load_winds,
+}
 
 
 @dataclass(frozen=True)
@@ -14,27 +26,29 @@ class Recipe:
     Attributes:
         name: of the recipe.
         model: class in `equisphere.models`.
-        settings: arguments of its constructor.
-        data: source of the digits, as in `data.load_digits`.
-        rotated: train on digits each in an orientation of its own (R) or upright (NR).
-        extent: angular radius of the image on the sphere, radians.
-        jitter: distortion of the images while training, as in `data.SphericalImages`.
+        settings: arguments of its constructor, beside those that follow from the data.
+        task: what for, a name in `TASKS`.
+        data_set: what on, a name in `DATA_SETS`.
+        data: source of the data, as their loader takes it.
+        options: further arguments of the loader.
+        rotated: train on items each in an orientation of its own, or as they come.
         epochs: passes over the training data.
         batch_size: signals in a step.
         learning_rate: the highest of a one-cycle schedule (Smith & Topin 2018).
         weight_decay: of AdamW (Loshchilov & Hutter 2019).
         label_smoothing: of the cross entropy.
-        patience: stop after so many epochs without a better validation accuracy; None: never before the end.
+        patience: stop after so many epochs without a better figure on validation data; None: never before the end.
         seed: of split, weights, order, rotations, jitter and dropout.
     """
 
     name: str
     model: str
     settings: dict[str, Any] = field(default_factory=dict)
+    task: str = "classification"
+    data_set: str = "digits"
     data: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     rotated: bool = False
-    extent: float = 1.2
-    jitter: float = 0.1
     epochs: int = 16
     batch_size: int = 64
     learning_rate: float = 4e-3
@@ -48,8 +62,6 @@ class Recipe:
             _checks.positive_int(getattr(self, name), name)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
             raise ValueError(f"seed must be an integer from 0 to 2^31 - 1, got {self.seed!r}.")
-        if not isinstance(self.extent, (int, float)) or not 0 < self.extent < pi:
-            raise ValueError(f"extent must be an angle between 0 and pi, got {self.extent!r}.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}.")
         if self.patience is not None:
@@ -58,6 +70,23 @@ class Recipe:
     def changed(self, **changes: Any) -> "Recipe":
         """The recipe with some numbers changed; None leaves one as it is."""
         return replace(self, **{key: value for key, value in changes.items() if value is not None})
+
+    def load(self, source: str | None = None) -> DataSet:
+        """The data, from the recipe's source or another.
+
+        Raises:
+            data.DataError: where they cannot be read.
+            ValueError: where the options are none of these data.
+        """
+        loader = DATA_SETS[self.data_set]
+        try:
+            return loader(source or self.data, self.seed, **self.options)
+        except TypeError as error:
+            raise ValueError(f"options {self.options} do not fit the data {self.data_set!r}: {error}.") from error
+
+    def network(self, data: DataSet) -> ConfiguredModule:
+        """A new network for these data."""
+        return getattr(models, self.model)(**{**data.model_settings, **self.settings})
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON types."""
@@ -90,20 +119,70 @@ DIRECTED = {
     "pairs": 12,
 }
 
+PANORAMAS = {"channels": [16, 24, 32, 32], "bandwidths": [32, 24, 16, 8], "anchors": 8, "dropout": 0.2}
+PICTURES = {"bandwidth": 32, "channels": [12, 24, 36], "dropout": 0.2}
+WINDS = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "anchors": 8, "dropout": 0.2, "direct": True}
+SKY = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "direct": True}
+LIFTED = {
+    "channels": [64, 64, 64, 96],
+    "bandwidths": [12, 10, 8, 6],
+    "activation": "silu",
+    "pairs": 16,
+    "triples": 24,
+    "hidden": 64,
+    "dropout": 0.3,
+}
+NARROWER = {**LIFTED, "channels": [48, 48, 64], "bandwidths": [12, 10, 8], "pairs": 12, "dropout": 0.4}
+
+SPHERICAL_IMAGES = {"extent": 1.2, "jitter": 0.1}
+CLOUDS = {"shells": 10, "distortion": {"affine": 0.1, "noise": 0.01, "keep": 0.75}}
+SURFACES = {"shells": 10, "points": 2048, "distortion": {"affine": 0.15, "noise": 0.02, "keep": 0.375}}
+
+#: what the recipes of shapes have in common
+SHAPES = Recipe(
+    "shapes",
+    "SphericalClassifier",
+    LIFTED,
+    data_set="shapes",
+    options=CLOUDS,
+    epochs=25,
+    batch_size=32,
+    label_smoothing=0.1,
+)
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe("digits", "SphericalClassifier", SMALL, epochs=20),
-        Recipe("digits-planar", "PlanarClassifier", PLANAR, epochs=12),
+        Recipe("digits", "SphericalClassifier", SMALL, options=SPHERICAL_IMAGES, epochs=20),
+        Recipe("digits-planar", "PlanarClassifier", PLANAR, options=SPHERICAL_IMAGES, epochs=12),
         Recipe(
             "spherical-mnist",
             "SphericalClassifier",
             DIRECTED,
             data="mnist",
-            jitter=0.1,
+            options=SPHERICAL_IMAGES,
             epochs=12,
             learning_rate=5e-3,
             weight_decay=0.02,
+        ),
+        Recipe("pano-layout", "SphericalUNet", PANORAMAS, "segmentation", "panoramas", epochs=80, batch_size=8),
+        Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=80, batch_size=8),
+        Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=40, batch_size=8),
+        Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=12, batch_size=16),
+        SHAPES.changed(name="modelnet10", data="modelnet10"),
+        SHAPES.changed(name="modelnet40", data="modelnet40"),
+        SHAPES.changed(name="shapes69", data="shapes69", settings=NARROWER, options=SURFACES, epochs=40),
+        Recipe(
+            "qm7",
+            "MoleculeRegressor",
+            {"bandwidth": 5, "mixtures": 64, "hidden": [128, 64]},
+            task="regression",
+            data_set="molecules",
+            options={"radial": 8, "reach": 5.0},
+            epochs=40,
+            batch_size=32,
+            learning_rate=3e-3,
+            weight_decay=0.01,
         ),
     )
 }

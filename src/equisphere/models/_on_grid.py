@@ -1,0 +1,92 @@
+"""Networks in coefficients, for samples."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from equisphere import _checks
+from equisphere.grids import Grid, RingGrid
+from equisphere.models._configured import ConfiguredModule
+from equisphere.transforms import SHT, VectorSHT
+
+
+class OnGrid(nn.Module):
+    """A network from coefficients to coefficients, as one from samples to samples: analysis, network, synthesis.
+
+    Scalar channels come first, tangent fields after them, each as two channels: its components along e_theta (southwards)
+    and e_phi (eastwards), as `transforms.VectorSHT` has them; a wind (u, v) to east and north is `(-v, u)`. In the network each
+    field is the two scalar signals that its coefficients are, so that fields turn as fields do.
+
+    Args:
+        network: takes `(batch, channels, L*L)` coefficients of the band limit `network.bandwidth`, and gives coefficients.
+        grid: where the samples are; of fields, a grid of rings.
+        target: grid of the output; the same by default.
+        in_fields: how many of the input are tangent fields.
+        out_fields: how many of the output are.
+
+    Shape:
+        `(batch, channels, *grid.shape)` to `(batch, channels, *target.shape)`; a field counts as two channels.
+
+    Raises:
+        ValueError: where a grid cannot carry the band limit, or an input does not fit.
+
+    >>> import torch, equisphere as es
+    >>> winds = es.models.SphericalUNet(3, 2, channels=(4, 4), bandwidths=(8, 4))  # a scalar and a field to a field
+    >>> grid = es.grids.ClenshawCurtis(nlat=17, nlon=32)
+    >>> es.models.OnGrid(winds, grid, in_fields=1, out_fields=1)(torch.randn(5, 3, 17, 32)).shape
+    torch.Size([5, 2, 17, 32])
+    """
+
+    def __init__(
+        self,
+        network: ConfiguredModule,
+        grid: Grid,
+        target: Grid | None = None,
+        in_fields: int = 0,
+        out_fields: int = 0,
+    ) -> None:
+        super().__init__()
+        target = grid if target is None else target
+        self.network = network
+        self.in_fields = _checks.positive_int(in_fields, "in_fields") if in_fields else 0
+        self.out_fields = _checks.positive_int(out_fields, "out_fields") if out_fields else 0
+        self.analysis, self.field_analysis = _transforms(grid, network.bandwidth, self.in_fields)
+        self.synthesis, self.field_synthesis = _transforms(target, network.bandwidth, self.out_fields)
+
+    def forward(self, samples: Float[Tensor, "batch in *nodes"]) -> Float[Tensor, "batch out *target"]:
+        """Apply the network to samples."""
+        _checks.real(samples, "samples")
+        shape = self.analysis.grid.shape
+        if samples.ndim != 2 + len(shape) or samples.shape[1] < 2 * self.in_fields:
+            raise ValueError(
+                f"samples must have shape (batch, channels, {', '.join(map(str, shape))}), the last "
+                f"{2 * self.in_fields} channels the components of {self.in_fields} tangent fields, got {tuple(samples.shape)}."
+            )
+        scalars, fields = _split(samples, self.in_fields)
+        parts = [self.analysis(scalars)] if scalars.shape[1] else []
+        if self.field_analysis is not None:
+            parts.append(self.field_analysis(fields.unflatten(1, (-1, 2))).flatten(1, 2))
+        scalars, fields = _split(self.network(torch.cat(parts, dim=1)), self.out_fields)
+        parts = [self.synthesis.inverse(scalars)] if scalars.shape[1] else []
+        if self.field_synthesis is not None:
+            parts.append(self.field_synthesis.inverse(fields.unflatten(1, (-1, 2))).flatten(1, 2))
+        return torch.cat(parts, dim=1)
+
+    def extra_repr(self) -> str:
+        """What the module is, for `print`."""
+        return f"in_fields={self.in_fields}, out_fields={self.out_fields}"
+
+
+def _transforms(grid: Grid, bandwidth: int, fields: int) -> tuple[SHT, VectorSHT | None]:
+    sht = SHT(grid, bandwidth)
+    if not fields:
+        return sht, None
+    if not isinstance(grid, RingGrid):
+        raise ValueError(f"components of tangent fields need a grid of rings, such as GaussLegendre(16), got {grid!r}.")
+    return sht, VectorSHT(grid, bandwidth)
+
+
+def _split(x: Tensor, fields: int) -> tuple[Tensor, Tensor]:
+    """Scalar channels, and the two of each field."""
+    scalars = x.shape[1] - 2 * fields
+    return x[:, :scalars], x[:, scalars:]
