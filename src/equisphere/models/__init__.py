@@ -5,12 +5,14 @@ from equisphere.models._classifier import SphericalClassifier
 from equisphere.models._configured import ConfiguredModule
 from equisphere.models._planar import PlanarClassifier
 from equisphere.models._pretrained import model_card, pretrained_names
+from equisphere.models._spin_classifier import SpinClassifier
 
 __all__ = [
     "CheckpointError",
     "ConfiguredModule",
     "PlanarClassifier",
     "SphericalClassifier",
+    "SpinClassifier",
     "load",
     "model_card",
     "pretrained_names",

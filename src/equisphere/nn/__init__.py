@@ -2,24 +2,37 @@
 
 from equisphere.nn._activation import Activation
 from equisphere.nn._directional import DirectionalActivation
+from equisphere.nn._equivariant import EquivariantLinear, LiftToSO3, SO3Conv, SpinConv
+from equisphere.nn._field import Field
 from equisphere.nn._group_conv import GroupConv
 from equisphere.nn._polynomial import Polynomial, PolynomialActivation
 from equisphere.nn._sampled import SphericalConv
 from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPool
+from equisphere.nn._spin_activation import GatedActivation, MagnitudeActivation, SO3Activation
+from equisphere.nn._spin_norm import SpinBatchNorm
 from equisphere.nn._triple import TripleProduct
 from equisphere.nn._zonal import ZonalConv
 
 __all__ = [
     "Activation",
     "DirectionalActivation",
+    "EquivariantLinear",
+    "Field",
+    "GatedActivation",
     "GlobalPool",
     "GroupConv",
+    "LiftToSO3",
+    "MagnitudeActivation",
     "Polynomial",
     "PolynomialActivation",
     "PowerSpectrum",
+    "SO3Activation",
+    "SO3Conv",
     "SpectralBatchNorm",
     "SpectralPool",
     "SphericalConv",
+    "SpinBatchNorm",
+    "SpinConv",
     "TripleProduct",
     "ZonalConv",
 ]
