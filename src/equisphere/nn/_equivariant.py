@@ -10,7 +10,51 @@ from equisphere import _checks
 from equisphere.nn._field import Field
 
 
-class EquivariantLinear(nn.Module):
+class RowMaps(nn.Module):
+    """A matrix per degree between the rows of two fields, however it is learned."""
+
+    def __init__(self, source: Field, target: Field, bias: bool) -> None:
+        super().__init__()
+        for field, name in ((source, "source"), (target, "target")):
+            if not isinstance(field, Field):
+                raise ValueError(f"{name} must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}.")
+        if source.bandwidth != target.bandwidth:
+            raise ValueError(
+                f"source and target must have one band limit, got {source.bandwidth} and {target.bandwidth}: rotations do not "
+                "mix degrees, so no layer makes new ones. Cut the source before (`nn.SpectralPool`), or the output after."
+            )
+        self.source, self.target = source, target
+        self.bandwidth = source.bandwidth
+        scalars = target.of(0)
+        self.bias = nn.Parameter(torch.zeros(scalars)) if bias and scalars else None
+
+    @property
+    def matrices(self) -> list[Float[Tensor, "in out"]]:
+        """The transposed matrix of each degree, between the rows that have it."""
+        raise NotImplementedError
+
+    def forward(self, c: Float[Tensor, "batch in coefficients"]) -> Float[Tensor, "batch out coefficients"]:
+        """Map each feature of the batch."""
+        self.source.check(c)
+        matrices = self.matrices
+        _checks.alike(c, matrices[0])
+        parts = []
+        degrees = c.permute(2, 0, 1).split([2 * l + 1 for l in range(self.bandwidth)])
+        for x, matrix in zip(degrees, matrices, strict=True):
+            y = x.flatten(0, 1)[:, : len(matrix)] @ matrix
+            missing = self.target.rows - y.shape[1]
+            parts.append(nn.functional.pad(y, (0, missing)) if missing else y)
+        if self.bias is not None:
+            shift = nn.functional.pad(sqrt(4 * pi) * self.bias, (0, self.target.rows - len(self.bias)))
+            parts[0] = parts[0] + shift
+        return torch.cat(parts).unflatten(0, (-1, len(c))).permute(1, 2, 0)
+
+    def extra_repr(self) -> str:
+        """What the module is, for `print`."""
+        return f"{self.source}, {self.target}, bias={self.bias is not None}"
+
+
+class EquivariantLinear(RowMaps):
     r"""A matrix per degree between the rows of two fields: every linear map between them that commutes with rotations.
 
     Rows of a `Field` are real coefficients, and a rotation acts on each degree of each row by the same real Wigner matrix. By
@@ -50,17 +94,8 @@ class EquivariantLinear(nn.Module):
     """
 
     def __init__(self, source: Field, target: Field, anchors: int | None = None, bias: bool = True) -> None:
-        super().__init__()
-        for field, name in ((source, "source"), (target, "target")):
-            if not isinstance(field, Field):
-                raise ValueError(f"{name} must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}.")
-        if source.bandwidth != target.bandwidth:
-            raise ValueError(
-                f"source and target must have one band limit, got {source.bandwidth} and {target.bandwidth}: rotations do not "
-                "mix degrees, so no layer makes new ones. Cut the source before (`nn.SpectralPool`), or the output after."
-            )
-        self.source, self.target = source, target
-        self.bandwidth = L = source.bandwidth
+        super().__init__(source, target, bias)
+        L = self.bandwidth
         self.anchors = None if anchors is None else _checks.positive_int(anchors, "anchors")
         if self.anchors is not None and not 2 <= self.anchors <= L:
             raise ValueError(
@@ -70,8 +105,6 @@ class EquivariantLinear(nn.Module):
         last = [min(L - 1, ceil(round((j + 1) * step, 6)) - 1) for j in range(self.anchors or L)]
         #: of each anchor the matrix (in, out), between the rows that any degree interpolated from it has
         self.weights = nn.ParameterList(torch.empty(source.rows_at(l), target.rows_at(l)) for l in last)
-        scalars = target.of(0)
-        self.bias = nn.Parameter(torch.empty(scalars)) if bias and scalars else None
         self.reset_parameters()
 
     def reset_parameters(self, gain: float = sqrt(2)) -> None:
@@ -97,127 +130,7 @@ class EquivariantLinear(nn.Module):
             found.append(ends[0] if len(ends) == 1 else ends[0] + ends[1])
         return found
 
-    def forward(self, c: Float[Tensor, "batch in coefficients"]) -> Float[Tensor, "batch out coefficients"]:
-        """Map each feature of the batch."""
-        self.source.check(c)
-        _checks.alike(c, self.weights[0])
-        parts = []
-        degrees = c.permute(2, 0, 1).split([2 * l + 1 for l in range(self.bandwidth)])
-        for x, matrix in zip(degrees, self.matrices, strict=True):
-            y = x.flatten(0, 1)[:, : len(matrix)] @ matrix
-            missing = self.target.rows - y.shape[1]
-            parts.append(nn.functional.pad(y, (0, missing)) if missing else y)
-        if self.bias is not None:
-            shift = nn.functional.pad(sqrt(4 * pi) * self.bias, (0, self.target.rows - len(self.bias)))
-            parts[0] = parts[0] + shift
-        return torch.cat(parts).unflatten(0, (-1, len(c))).permute(1, 2, 0)
-
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
         anchors = "" if self.anchors is None else f", anchors={self.anchors}"
-        return f"{self.source}, {self.target}{anchors}, bias={self.bias is not None}"
-
-
-class SpinConv(EquivariantLinear):
-    """Spin-weighted spherical convolution (Esteves et al. 2020, eq. 13), between two sets of spins.
-
-    (f * h)^l of spin s' = sum over spins s of f^l_m(s) h^l(s, s'): a complex number for each degree and pair of spins. Spins
-    stand for their negatives too (see `Field`), so that the layer is the paper's for the spins {-s, s}; of real scalars spin 0
-    has real coefficients.
-
-    Args:
-        in_channels: of each spin of the input.
-        out_channels: of each spin of the output.
-        bandwidth: band limit.
-        in_spins: from 0 on.
-        out_spins: from 0 on.
-        anchors: as in `EquivariantLinear`.
-        bias: as in `EquivariantLinear`.
-
-    Raises:
-        ValueError: as `Field` and `EquivariantLinear` do.
-
-    >>> layer = SpinConv(3, 8, bandwidth=6, in_spins=(0,), out_spins=(0, 1))
-    >>> layer(torch.randn(2, 3, 36)).shape
-    torch.Size([2, 24, 36])
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        bandwidth: int,
-        in_spins: tuple[int, ...] = (0, 1),
-        out_spins: tuple[int, ...] = (0, 1),
-        anchors: int | None = None,
-        bias: bool = True,
-    ) -> None:
-        source, target = Field(bandwidth, in_spins, in_channels), Field(bandwidth, out_spins, out_channels)
-        super().__init__(source, target, anchors, bias)
-
-
-class LiftToSO3(EquivariantLinear):
-    r"""Correlation of signals on the sphere with learned filters, a function of rotations (Cohen et al. 2018, eq. 4).
-
-    [psi * f](R) = \int psi(R^-1 x) f(x) dx, summed over input channels, kept to the Fourier modes |n| <= order in the third
-    angle: (psi * f)^l_mn = conj(psi_ln) f_lm up to a constant. The result is a field of the spins 0 .. order (`Field.on_so3`).
-
-    Args:
-        in_channels: scalar signals.
-        out_channels: functions on SO(3).
-        bandwidth: band limit.
-        order: highest Fourier mode in the third angle, below the band limit: L - 1 keeps all.
-        anchors: as in `EquivariantLinear`.
-        bias: as in `EquivariantLinear`.
-
-    Raises:
-        ValueError: as `Field` and `EquivariantLinear` do.
-
-    >>> LiftToSO3(1, 4, bandwidth=8, order=2)(torch.randn(2, 1, 64)).shape
-    torch.Size([2, 20, 64])
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        bandwidth: int,
-        order: int,
-        anchors: int | None = None,
-        bias: bool = True,
-    ) -> None:
-        super().__init__(Field(bandwidth, (0,), in_channels), Field.on_so3(bandwidth, order, out_channels), anchors, bias)
-
-
-class SO3Conv(EquivariantLinear):
-    r"""Correlation on SO(3) (Cohen et al. 2018, eq. 6): [psi * f](R) = \int psi(R^-1 Q) f(Q) dQ, summed over input channels.
-
-    (psi * f)^l = f^l (psi^l)^H, a product of matrices for each degree: the column n of f^l meets all n' of the filter. Fields
-    are those of `Field.on_so3`.
-
-    Args:
-        in_channels: functions on SO(3).
-        out_channels: functions on SO(3).
-        bandwidth: band limit.
-        order: highest Fourier mode in the third angle, of input and output.
-        anchors: as in `EquivariantLinear`.
-        bias: as in `EquivariantLinear`.
-
-    Raises:
-        ValueError: as `Field` and `EquivariantLinear` do.
-
-    >>> SO3Conv(4, 6, bandwidth=8, order=2)(torch.randn(2, 20, 64)).shape
-    torch.Size([2, 30, 64])
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        bandwidth: int,
-        order: int,
-        anchors: int | None = None,
-        bias: bool = True,
-    ) -> None:
-        source, target = (Field.on_so3(bandwidth, order, n) for n in (in_channels, out_channels))
-        super().__init__(source, target, anchors, bias)
+        return f"{super().extra_repr()}{anchors}"
