@@ -65,7 +65,7 @@ def clebsch_gordan_real(l1: int, l2: int, l: int) -> Float[np.ndarray, "size siz
     array([0., 1., 0.])
     """
     U, U1, U2 = (real_from_complex(k) for k in (l, l1, l2))
-    turned = np.einsum("am,mnk,bn,ck->abc", U.conj(), clebsch_gordan(l1, l2, l), U1, U2)
+    turned = np.einsum("am,mnk,bn,ck->abc", U.conj(), clebsch_gordan(l1, l2, l), U1, U2, optimize=True)
     table = turned.real if (l1 + l2 + l) % 2 == 0 else turned.imag
     table.flags.writeable = False
     return table

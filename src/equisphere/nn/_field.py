@@ -20,7 +20,7 @@ class Field:
 
         spin after spin, from the lowest: at spin 0 a row for each channel; at spin s > 0 the E of all channels, then the B of all.
 
-    Coefficients of degrees l < s are zero in what layers give, and ignored in what they take. Spin -s is the conjugate of spin
+    Coefficients of degrees l < s are zero; linear layers and transforms ignore what stands there, and give zeros. Spin -s is the conjugate of spin
     s, and held by it: spins are not negative here. A complex scalar is two channels.
 
     In: a scalar by its coefficients, as they are; a spin signal by `e_b_modes(SpinSHT(grid, L, s)(f))`, as two rows. Out: the

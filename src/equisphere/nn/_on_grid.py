@@ -2,10 +2,11 @@
 
 from math import ceil, inf
 
-from torch import nn
+from torch import Tensor, nn
 
 from equisphere.grids import GaussLegendre
 from equisphere.nn._field import Field
+from equisphere.transforms import joined, pointwise_spins
 
 
 def fine_grid(bandwidth: int, oversampling: float) -> GaussLegendre:
@@ -34,9 +35,24 @@ class OnGrid(nn.Module):
         for field in (source, target):
             if not isinstance(field, Field):
                 raise ValueError(f"field must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}.")
-        self.source, self.target, self.oversampling = source, target, float(oversampling)
-        self.bandwidth = source.bandwidth
+        self.source, self.target, self.bandwidth = source, target, source.bandwidth
         self.grid = fine_grid(self.bandwidth, oversampling)
+        self.oversampling = float(oversampling)
+
+    def values(self, *samples: Tensor) -> list[Tensor]:
+        """The function of the samples of each spin of the source: samples of each spin of the target."""
+        raise NotImplementedError
+
+    def on_grid(self, *features: Tensor) -> Tensor:
+        """Synthesis of all features, the function, analysis."""
+        pairs = [part for field, c in zip(self.takes, features, strict=True) for part in field.parts(c).items()]
+        spins = (*(spin for spin, _ in pairs), *self.target.spins)
+        return joined(pointwise_spins(self.values, [c for _, c in pairs], spins, self.grid, self.bandwidth))
+
+    @property
+    def takes(self) -> tuple[Field, ...]:
+        """Fields of the inputs."""
+        return (self.source,)
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from equisphere import _checks
 from equisphere.nn._field import Field
 from equisphere.nn._on_grid import OnGrid
-from equisphere.transforms import joined, pointwise_spins
+from equisphere.nn._so3_fields import function_order
 
-Features = Float[Tensor, "batch rows coefficients"]
+Features = Float[Tensor, "batch _ coefficients"]
 #: added to |f|^2 under the root, so that phases have a derivative where f vanishes
 EPSILON = 1e-6
 
@@ -52,13 +52,11 @@ class MagnitudeActivation(OnGrid):
 
     def forward(self, c: Features) -> Features:
         """Apply the function to each feature."""
-        spins = self.source.spins
+        return self.on_grid(c)
 
-        def values(*samples: Tensor) -> list[Tensor]:
-            return [self._of(s, f) for s, f in zip(spins, samples, strict=True)]
-
-        parts = list(self.source.parts(c).values())
-        return joined(pointwise_spins(values, parts, (*spins, *spins), self.grid, self.bandwidth))
+    def values(self, *samples: Tensor) -> list[Tensor]:
+        """The function of the samples of each spin."""
+        return [self._of(s, f) for s, f in zip(self.source.spins, samples, strict=True)]
 
     def _of(self, spin: int, f: Tensor) -> Tensor:
         if spin == 0:
@@ -108,15 +106,13 @@ class GatedActivation(OnGrid):
 
     def forward(self, c: Features) -> Features:
         """Apply function and gates to each feature."""
+        return self.on_grid(c)
 
-        def values(scalars: Tensor, *spins: Tensor) -> list[Tensor]:
-            single, *gates = scalars.split(self._split, dim=1)
-            gated = [f * gate.sigmoid() for f, gate in zip(spins, gates, strict=True)]
-            return [self.function(single), *gated] if self.target.of(0) else gated
-
-        parts = list(self.source.parts(c).values())
-        spins = (*self.source.spins, *self.target.spins)
-        return joined(pointwise_spins(values, parts, spins, self.grid, self.bandwidth))
+    def values(self, scalars: Tensor, *spins: Tensor) -> list[Tensor]:
+        """Function and gates on the samples of each spin."""
+        single, *gates = scalars.split(self._split, dim=1)
+        gated = [f * gate.sigmoid() for f, gate in zip(spins, gates, strict=True)]
+        return [self.function(single), *gated] if self.target.of(0) else gated
 
 
 class SO3Activation(OnGrid):
@@ -124,19 +120,22 @@ class SO3Activation(OnGrid):
 
     A field of the spins 0 .. N is a function on SO(3) (`Field.on_so3`). It is sampled at the nodes of a grid on the sphere, in
     evenly spaced third angles at each, where sigma acts; any sigma commutes with rotations of functions. The error is
-    aliasing, as in `Activation`: none but rounding for a polynomial of degree p from oversampling (p + 1) / 2 on.
+    aliasing, as in `Activation`, over the sphere and over the third angle: none but rounding for a polynomial of degree p from
+    oversampling (p + 1) / 2 and more than (p + 1) N angles on. Angles are cheap, transforms are not: by default there are
+    twice as many as the oversampling asks for, 4 N oversampling + 1.
 
     Args:
         function: sigma, acts on each number alone, for example `torch.relu`.
         field: of input and output: spins 0 .. N with the same number of channels each.
-        oversampling: grid band limit over L, and third angles over 2 N, at least 1.
+        oversampling: grid band limit over L, at least 1.
+        angles: how many third angles, at least 2 N + 1.
 
     Shape:
         `(batch, field.rows, L*L)` to the same.
 
     Raises:
-        ValueError: where the function cannot be called, the field is no `Field.on_so3`, the oversampling is below 1, or an
-            input is no such feature.
+        ValueError: where the function cannot be called, the field is no `Field.on_so3`, the oversampling is below 1, the angles
+            are too few, or an input is no such feature.
 
     >>> import torch, equisphere as es
     >>> field = es.nn.Field.on_so3(8, order=2, channels=3)
@@ -144,35 +143,44 @@ class SO3Activation(OnGrid):
     torch.Size([2, 15, 64])
     """
 
-    def __init__(self, function: Callable[[Tensor], Tensor], field: Field, oversampling: float = 1.5) -> None:
+    def __init__(
+        self,
+        function: Callable[[Tensor], Tensor],
+        field: Field,
+        oversampling: float = 1.5,
+        angles: int | None = None,
+    ) -> None:
         super().__init__(field, field, oversampling)
         self.function = _callable(function)
-        if field.spins != tuple(range(len(field.spins))) or len(set(field.channels)) != 1:
+        order = function_order(field)
+        self.angles = ceil(round(4 * order * oversampling, 6)) + 1
+        if angles is not None:
+            self.angles = _checks.positive_int(angles, "angles")
+        if self.angles <= 2 * order:
             raise ValueError(
-                f"a function on SO(3) has the spins 0 .. N, each in as many channels (`Field.on_so3`), got {field}."
+                f"modes up to {order} need at least {2 * order + 1} third angles to be told apart, got {self.angles}."
             )
-        order = len(field.spins) - 1
-        angles = ceil(round(2 * order * oversampling, 6)) + 1
-        gamma = 2 * pi / angles * torch.arange(angles, dtype=torch.float64)
+        gamma = 2 * pi / self.angles * torch.arange(self.angles, dtype=torch.float64)
         turns = gamma[:, None] * torch.arange(1, order + 1)
-        rows = sqrt(2) * torch.stack((turns.cos(), turns.sin()), dim=-1).flatten(1)
-        waves = torch.cat((torch.ones(angles, 1, dtype=torch.float64), rows), dim=1)
-        #: of each third angle the factor of F_0, Re F_s and Im F_s `(angles, 2 N + 1)`; in float64, whatever the module is cast to
-        self._waves = waves
+        waves = sqrt(2) * torch.stack((turns.cos(), turns.sin()), dim=-1).flatten(1)
+        #: of each third angle the factor of F_0, Re F_s and Im F_s `(angles, 2 N + 1)`, in float64 whatever the layer is cast to
+        self._waves = torch.cat((torch.ones(self.angles, 1, dtype=torch.float64), waves), dim=1)
 
     def forward(self, c: Features) -> Features:
         """Apply the function to each feature."""
-        spins = self.source.spins
+        return self.on_grid(c)
 
-        def values(*samples: Tensor) -> list[Tensor]:
-            waves = self._waves.to(samples[0])
-            stacked = torch.cat([samples[0][None], *samples[1:]])
-            f = self.function((waves @ stacked.flatten(1)).unflatten(1, stacked.shape[1:]))
-            back = ((waves.T / len(waves)) @ f.flatten(1)).unflatten(1, stacked.shape[1:])
-            return [back[0], *back[1:].split(2)]
+    def values(self, *samples: Tensor) -> list[Tensor]:
+        """The function at all third angles, back to the modes of each spin."""
+        waves = self._waves.to(samples[0])
+        stacked = torch.cat([samples[0][None], *samples[1:]])
+        f = self.function((waves @ stacked.flatten(1)).unflatten(1, stacked.shape[1:]))
+        back = ((waves.T / len(waves)) @ f.flatten(1)).unflatten(1, stacked.shape[1:])
+        return [back[0], *back[1:].split(2)]
 
-        parts = list(self.source.parts(c).values())
-        return joined(pointwise_spins(values, parts, (*spins, *spins), self.grid, self.bandwidth))
+    def extra_repr(self) -> str:
+        """What the module is, for `print`."""
+        return f"{super().extra_repr()}, angles={self.angles}"
 
 
 def _callable(function: object) -> Callable[[Tensor], Tensor]:

@@ -13,9 +13,9 @@ from equisphere import _checks
 from equisphere.harmonics import clebsch_gordan_real
 from equisphere.nn._field import Field
 from equisphere.nn._on_grid import OnGrid
-from equisphere.transforms import joined, pointwise_spins
+from equisphere.transforms import joined
 
-Features = Float[Tensor, "batch rows coefficients"]
+Features = Float[Tensor, "batch _ coefficients"]
 
 
 def couplings(bandwidth: int, out_bandwidth: int) -> list[tuple[int, int, int]]:
@@ -101,7 +101,7 @@ class TensorProduct(nn.Module):
         spread = torch.tensor([1 / sqrt(to[l]) for _, _, l in self.paths])
         self.weight = nn.Parameter(torch.randn(self.rows, len(self.paths)) * spread)
 
-    def forward(self, a: Features, b: Features) -> Features:
+    def forward(self, a: Features, b: Features) -> Float[Tensor, "batch _ out"]:
         """Multiply each row of `a` by the same row of `b`."""
         for x in (a, b):
             _checks.features_of(x, self.rows)
@@ -176,11 +176,17 @@ class SpinProduct(OnGrid):
 
     def forward(self, a: Features, b: Features) -> Features:
         """Multiply each channel of `a` by the same channel of `b`."""
-        parts = [*self.left.parts(a).values(), *self.right.parts(b).values()]
-        spins = (*self.left.spins, *self.right.spins, *self.target.spins)
-        return joined(pointwise_spins(self._products, parts, spins, self.grid, self.bandwidth))
+        if len(a) != len(b):
+            raise ValueError(f"both inputs must be of one batch, got {len(a)} and {len(b)} signals.")
+        return self.on_grid(a, b)
 
-    def _products(self, *samples: Tensor) -> list[Tensor]:
+    @property
+    def takes(self) -> tuple[Field, ...]:
+        """Fields of the inputs."""
+        return self.left, self.right
+
+    def values(self, *samples: Tensor) -> list[Tensor]:
+        """The products at every point."""
         fs, gs = samples[: len(self.left.spins)], samples[len(self.left.spins) :]
         found: dict[int, list[Tensor]] = {s: [] for s in self.target.spins}
         for s, f in zip(self.left.spins, fs, strict=True):
@@ -237,8 +243,10 @@ class Gradient(nn.Module):
         for s, part in self.source.parts(c).items():
             power = ((degree - s) * (degree + s + 1)).clamp(min=0)
             factor = ((power > 0).double() if self.normalised else power.sqrt()).to(c)
-            E_and_B = torch.cat((part, torch.zeros_like(part)), dim=1) if s == 0 else part
-            found.append(E_and_B * factor)
+            if s == 0:  # of a scalar the coefficients themselves, of spins -(E + iB)
+                found.append(torch.cat((part, torch.zeros_like(part)), dim=1) * factor)
+            else:
+                found.append(part * -factor)
         return joined(found)
 
     def extra_repr(self) -> str:

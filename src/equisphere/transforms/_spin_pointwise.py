@@ -14,11 +14,11 @@ from equisphere.transforms._operator import transform
 
 def pointwise_spins(
     function: Callable[..., Sequence[Tensor]],
-    features: Sequence[Float[Tensor, "batch rows coefficients"]],
+    features: Sequence[Float[Tensor, "batch _ coefficients"]],
     spins: Sequence[int],
     grid: GaussLegendre,
     bandwidth: int,
-) -> Sequence[Float[Tensor, "batch rows coefficients"]]:
+) -> Sequence[Float[Tensor, "batch _ out"]]:
     """Coefficients of a function of samples of several spins, projected to a band limit: synthesis, function, analysis.
 
     Rows of coefficients are as in `nn.Field`: at spin 0 one for each channel; at spin s > 0 the E of all channels, then the
@@ -56,6 +56,6 @@ def pointwise_spins(
     return out
 
 
-def joined(parts: Sequence[Float[Tensor, "batch rows coefficients"]]) -> Float[Tensor, "batch all coefficients"]:
+def joined(parts: Sequence[Float[Tensor, "batch _ coefficients"]]) -> Float[Tensor, "batch all coefficients"]:
     """The rows of all parts, in the memory order `(L*L, batch, rows)` that the next layer reads."""
     return torch.cat([part.permute(2, 0, 1) for part in parts], dim=-1).permute(1, 2, 0)
