@@ -2,14 +2,22 @@
 
 from equisphere.models._checkpoint import CheckpointError, load, save
 from equisphere.models._classifier import SphericalClassifier
+from equisphere.models._cobb2021 import Cobb2021
+from equisphere.models._cohen2018 import Cohen2018
 from equisphere.models._configured import ConfiguredModule
+from equisphere.models._esteves2018 import Esteves2018
+from equisphere.models._esteves2020 import Esteves2020
 from equisphere.models._planar import PlanarClassifier
 from equisphere.models._pretrained import model_card, pretrained_names
 from equisphere.models._spin_classifier import SpinClassifier
 
 __all__ = [
     "CheckpointError",
+    "Cobb2021",
+    "Cohen2018",
     "ConfiguredModule",
+    "Esteves2018",
+    "Esteves2020",
     "PlanarClassifier",
     "SphericalClassifier",
     "SpinClassifier",

@@ -5,7 +5,7 @@ from equisphere.nn._directional import DirectionalActivation
 from equisphere.nn._equivariant import EquivariantLinear
 from equisphere.nn._field import Field
 from equisphere.nn._group_conv import GroupConv
-from equisphere.nn._invariants import Bispectrum, CrossSpectrum
+from equisphere.nn._invariants import Bispectrum, CrossSpectrum, MeanMagnitude
 from equisphere.nn._polynomial import Polynomial, PolynomialActivation
 from equisphere.nn._sampled import SphericalConv
 from equisphere.nn._so3_fields import from_wigner, to_wigner
@@ -30,6 +30,7 @@ __all__ = [
     "GroupConv",
     "LiftToSO3",
     "MagnitudeActivation",
+    "MeanMagnitude",
     "PointedConv",
     "Polynomial",
     "PolynomialActivation",

@@ -13,6 +13,8 @@ from equisphere.nn._field import Field
 class RowMaps(nn.Module):
     """A matrix per degree between the rows of two fields, however it is learned."""
 
+    is_one_layer = True  # its list of weights is no layer of its own
+
     def __init__(self, source: Field, target: Field, bias: bool) -> None:
         super().__init__()
         for field, name in ((source, "source"), (target, "target")):

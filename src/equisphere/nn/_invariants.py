@@ -1,6 +1,6 @@
-"""Invariants that compare rows: cross-spectra and the bispectrum."""
+"""Invariants of fields: mean magnitudes, and those that compare rows, cross-spectra and the bispectrum."""
 
-from math import sqrt
+from math import pi, sqrt
 
 import numpy as np
 import torch
@@ -9,7 +9,11 @@ from torch import Tensor, nn
 
 from equisphere import _checks
 from equisphere.harmonics import degrees_and_orders
+from equisphere.nn._field import Field
+from equisphere.nn._on_grid import OnGrid
+from equisphere.nn._spin_activation import EPSILON
 from equisphere.nn._tensor_product import coupled, couplings
+from equisphere.transforms import pointwise_spins
 
 
 class _Mixtures(nn.Module):
@@ -33,6 +37,49 @@ class _Mixtures(nn.Module):
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
         return f"{self.rows}, mixtures={self.mixtures}"
+
+
+class MeanMagnitude(OnGrid):
+    """Means over the sphere: of scalars the value, of spins s > 0 the magnitude |f|.
+
+    The mean of a signal with spin is no invariant (it has no degree 0), that of |f| is one; up to its aliasing, see
+    `Activation`.
+
+    Args:
+        field: of the input.
+        oversampling: of the grid on which magnitudes are taken.
+
+    Shape:
+        `(batch, field.rows, L*L)` to `(batch, channels of all spins)`.
+
+    Raises:
+        ValueError: as `MagnitudeActivation` does.
+
+    >>> import torch, equisphere as es
+    >>> field = es.nn.Field(8, spins=(0, 1), channels=3)
+    >>> MeanMagnitude(field)(torch.randn(2, *field.shape)).shape
+    torch.Size([2, 6])
+    """
+
+    gives_invariants = True
+
+    def __init__(self, field: Field, oversampling: float = 1.5) -> None:
+        super().__init__(field, field, oversampling)
+
+    def forward(self, c: Float[Tensor, "batch rows coefficients"]) -> Float[Tensor, "batch channels"]:
+        """Average each feature."""
+        parts = self.source.parts(c)
+        turning = [s for s in parts if s]
+        found = [parts[0][..., 0]] if 0 in parts else []
+        if turning:
+            spins = (*turning, *(0 for _ in turning))
+            means = pointwise_spins(_magnitudes, [parts[s] for s in turning], spins, self.grid, 1)
+            found += [mean[..., 0] for mean in means]
+        return torch.cat(found, dim=1) / sqrt(4 * pi)
+
+
+def _magnitudes(*samples: Tensor) -> list[Tensor]:
+    return [(f.square().sum(0) + EPSILON).sqrt() for f in samples]
 
 
 class CrossSpectrum(_Mixtures):

@@ -28,6 +28,7 @@ class MagnitudeActivation(OnGrid):
         function: sigma, acts on each number alone, for example `torch.relu`.
         field: of input and output.
         oversampling: grid band limit over L, at least 1.
+        scalar_function: another function for the scalars; sigma by default.
         bias: learn b for each channel of spin s > 0; it begins at 0.
 
     Shape:
@@ -43,10 +44,16 @@ class MagnitudeActivation(OnGrid):
     """
 
     def __init__(
-        self, function: Callable[[Tensor], Tensor], field: Field, oversampling: float = 1.5, bias: bool = True
+        self,
+        function: Callable[[Tensor], Tensor],
+        field: Field,
+        oversampling: float = 1.5,
+        scalar_function: Callable[[Tensor], Tensor] | None = None,
+        bias: bool = True,
     ) -> None:
         super().__init__(field, field, oversampling)
         self.function = _callable(function)
+        self.scalar_function = self.function if scalar_function is None else _callable(scalar_function)
         spins = {s: n for s, n in zip(field.spins, field.channels, strict=True) if s}
         self.bias = nn.ParameterDict({str(s): nn.Parameter(torch.zeros(n)) for s, n in spins.items() if bias})
 
@@ -60,7 +67,7 @@ class MagnitudeActivation(OnGrid):
 
     def _of(self, spin: int, f: Tensor) -> Tensor:
         if spin == 0:
-            return self.function(f)
+            return self.scalar_function(f)
         magnitude = (f.square().sum(0) + EPSILON).sqrt()
         shifted = magnitude
         if str(spin) in self.bias:
