@@ -1,5 +1,6 @@
 """Reference mathematics, plain and readable, in NumPy: what the fast transforms are tested against."""
 
+from equisphere.harmonics._clebsch_gordan import clebsch_gordan, clebsch_gordan_real
 from equisphere.harmonics._legendre import associated_legendre
 from equisphere.harmonics._spherical import (
     complex_harmonics,
@@ -14,6 +15,8 @@ from equisphere.harmonics._wigner import to_real, wigner_D, wigner_d, wigner_d_o
 
 __all__ = [
     "associated_legendre",
+    "clebsch_gordan",
+    "clebsch_gordan_real",
     "complex_harmonics",
     "degrees_and_orders",
     "flat_index",

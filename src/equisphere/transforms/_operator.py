@@ -12,12 +12,19 @@ from torch import Tensor
 
 from equisphere import grids
 from equisphere.grids import Grid, HEALPix, RingGrid
-from equisphere.transforms._engines import engine_for
+from equisphere.transforms._engines import Engine, engine_for
 from equisphere.transforms._linear import is_traced, linear, register_adjoint
+from equisphere.transforms._spin_rings import spin_ring_engine
 
 
 def transform(
-    x: Tensor, grid: Grid, bandwidth: int, to_grid: bool, weighted: bool, tolerance: float | None = None
+    x: Tensor,
+    grid: Grid,
+    bandwidth: int,
+    to_grid: bool,
+    weighted: bool,
+    tolerance: float | None = None,
+    spin: int = 0,
 ) -> Tensor:
     """`to_grid` or `from_grid` of the grid's engine on columns, its adjoint the backward pass.
 
@@ -28,12 +35,17 @@ def transform(
         to_grid: synthesis, or its transpose.
         weighted: with the quadrature weights, as in `Engine`.
         tolerance: as in `SHT`.
+        spin: of the signals; where it is above 0, columns are first those of E, then as many of B, as samples of Q and U.
     """
     if is_traced(x):
-        return _transform(x, grid_name(grid), bandwidth, to_grid, weighted, tolerance)
-    engine = engine_for(grid, bandwidth, tolerance)
+        return _transform(x, grid_name(grid), bandwidth, to_grid, weighted, tolerance, spin)
+    engine = _engine(grid, bandwidth, tolerance, spin)
     maps = partial(engine.to_grid, weighted=weighted), partial(engine.from_grid, weighted=weighted)
     return linear(x, *maps) if to_grid else linear(x, *reversed(maps))
+
+
+def _engine(grid: Grid, bandwidth: int, tolerance: float | None, spin: int) -> Engine:
+    return spin_ring_engine(grid, bandwidth, spin) if spin else engine_for(grid, bandwidth, tolerance)  # type: ignore[arg-type]
 
 
 #: grids that no few numbers describe: a program that names one runs in the process that recorded it
@@ -67,9 +79,15 @@ def grid_named(name: str) -> Grid:
 
 @torch.library.custom_op("equisphere::transform", mutates_args=())
 def _transform(
-    x: Tensor, grid: str, bandwidth: int, to_grid: bool, weighted: bool, tolerance: float | None = None
+    x: Tensor,
+    grid: str,
+    bandwidth: int,
+    to_grid: bool,
+    weighted: bool,
+    tolerance: float | None = None,
+    spin: int = 0,
 ) -> Tensor:
-    engine = engine_for(grid_named(grid), bandwidth, tolerance)
+    engine = _engine(grid_named(grid), bandwidth, tolerance, spin)
     with torch.autocast(x.device.type, enabled=False):
         if to_grid:  # in one memory order, whatever the engine: compilers rely on it
             return engine.to_grid(x, weighted).movedim(-1, 0).contiguous().movedim(0, -1)
@@ -77,7 +95,15 @@ def _transform(
 
 
 @_transform.register_fake
-def _(x: Tensor, grid: str, bandwidth: int, to_grid: bool, weighted: bool, tolerance: float | None = None) -> Tensor:
+def _(
+    x: Tensor,
+    grid: str,
+    bandwidth: int,
+    to_grid: bool,
+    weighted: bool,
+    tolerance: float | None = None,
+    spin: int = 0,
+) -> Tensor:
     if to_grid:
         return x.new_empty(x.shape[-1], *grid_named(grid).shape).movedim(0, -1)
     return x.new_empty(bandwidth**2, x.shape[-1])
@@ -85,6 +111,10 @@ def _(x: Tensor, grid: str, bandwidth: int, to_grid: bool, weighted: bool, toler
 
 def _vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *arguments: Any) -> tuple[Tensor, int]:
     x = x.movedim(in_dims[0] or 0, -2)
+    if arguments[-1]:  # of spin signals, the two components stay outermost
+        x = x.unflatten(-1, (2, -1)).movedim(-3, -2)
+        y = _transform(x.flatten(-3), *arguments).unflatten(-1, x.shape[-3:])
+        return y.movedim(-2, 0).flatten(-2), 0
     y = _transform(x.flatten(-2), *arguments).unflatten(-1, x.shape[-2:])
     return y, y.ndim - 2
 
