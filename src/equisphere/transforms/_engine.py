@@ -9,7 +9,6 @@ products do the transposition between the two on the way. On CPUs, few signals a
 between the steps stays in the cache.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -20,13 +19,14 @@ from torch import Tensor
 from equisphere.grids import RingGrid
 from equisphere.transforms._fourier import fourier
 from equisphere.transforms._layout import Layout
+from equisphere.transforms._workspace import workspace
 
 #: from this band limit on, even and odd degrees are apart: half the arithmetic and tables, against two passes over the samples
 PARITY_LIMIT = 96
-#: numbers that a CPU's cache holds well
-CACHED_NUMBERS = 2**18
-#: with fewer signals at a time than this, matrix products are slow
-FEWEST_SIGNALS = 64
+#: samples that go through the Fourier step together on CPUs: few enough to stay in a core's cache
+PIECE_NUMBERS = 2**18
+#: samples that meet the tables together on CPUs, and how few signals these may be: matrix products want many
+CHUNK_NUMBERS, FEWEST_SIGNALS = 2**20, 32
 
 
 class RingEngine:
@@ -46,25 +46,31 @@ class RingEngine:
         self._paired = slice(first, first + grid.nlat - north)
         self._theta, self._north = theta[:north], north
         self.fourier = fourier(grid.nlon, bandwidth)
+        self._pitch = self.fourier.pitch(north)
         self.layout = Layout(bandwidth, self.fourier.groups, self.parities)
         self._tables: dict[tuple, list[Tensor]] = {}
         self._indices: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def _legendre(self, x: Tensor, weighted: bool) -> list[Tensor]:
-        """P_lm of each block, `(orders, terms, rings)`, times the quadrature weights if `weighted`."""
+        """P_lm of each block, `(orders, terms, pitch)`, times the quadrature weights if `weighted`."""
         key = (x.dtype, x.device, weighted)
         if key not in self._tables:
             if weighted:
-                weights = self._weights(x)[:, 0]
+                weights = torch.nn.functional.pad(self._weights(x), (0, self._pitch - self._north))
                 self._tables[key] = [table * weights for table in self._legendre(x, False)]
             else:
                 dtype = np.float64 if x.dtype == torch.float64 else np.float32
-                table = torch.from_numpy(self.layout.legendre(self._theta, dtype)).to(x)
+                table = torch.from_numpy(self.layout.legendre(self._theta, self._pitch, dtype)).to(x)
                 self._tables[key] = [table[block.rows].unflatten(0, (-1, block.terms)) for block in self.layout.blocks]
         return self._tables[key]
 
-    def _weights(self, x: Tensor) -> Float[Tensor, "rings 1"]:
-        return self.grid.weights[: self._north, :1].to(x)
+    def _weights(self, x: Tensor) -> Float[Tensor, "rings"]:
+        return self.grid.weights[: self._north, 0].to(x)
+
+    def _weighing(self, x: Tensor, weighted: bool) -> tuple[list[Tensor], Tensor | None]:
+        """Tables, and the weights that the Fourier step is to multiply by, where it can on its way."""
+        there = weighted and self.fourier.weighs
+        return self._legendre(x, weighted and not there), self._weights(x) if there else None
 
     def _index(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Coefficient of each row of the Legendre step, and its inverse."""
@@ -73,83 +79,74 @@ class RingEngine:
             self._indices[device] = torch.from_numpy(rows).to(device), torch.from_numpy(back).to(device)
         return self._indices[device]
 
-    def _chunks(self, x: Tensor, signals: int) -> Iterator[slice]:
-        size = signals
-        if x.device.type == "cpu":
-            size = max(FEWEST_SIGNALS, CACHED_NUMBERS // (self.grid.nlat * self.grid.nlon))
-        return (slice(i, min(i + size, signals)) for i in range(0, signals, size))
+    def _cut(self, x: Tensor, signals: int, numbers: int, fewest: int = 1) -> list[slice]:
+        """Signals a few at a time: as many as have so many samples, on CPUs."""
+        size = max(fewest, numbers // (self.grid.nlat * self.grid.nlon)) if x.device.type == "cpu" else signals
+        return [slice(i, min(i + size, signals)) for i in range(0, signals, size)]
+
+    def _waves(self, x: Tensor, chunk: slice) -> Float[Tensor, "parities rows signals pitch"]:
+        """Room for what lies between the two steps."""
+        signals = chunk.stop - chunk.start
+        return workspace("waves", x, self.parities, 2 * self.bandwidth, signals, self._pitch)
 
     def to_grid(self, c: Float[Tensor, "coefficients n"], weighted: bool) -> Float[Tensor, "nlat nlon n"]:
         """Samples of sum_lm c_lm Y_lm; `weighted` multiplies them by the quadrature weights (adjoint of analysis)."""
-        n = c.shape[-1]
-        c = self._scaled(c.contiguous(), "synthesis")
+        c, n = c.contiguous(), c.shape[-1]
         rows, _ = self._index(c.device)
-        legendre = self._legendre(c, weighted and self.parities == 1)
+        legendre, weights = self._weighing(c, weighted)
         nlat, nlon = self.grid.shape
         f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon))  # no view: functions may write to it
-        empty = c.new_empty if self.parities == 1 and self.fourier.pairs == self.bandwidth else c.new_zeros
-        for part in self._chunks(c, n):
-            width = 2 * (part.stop - part.start)
-            terms = c[:, part].index_select(0, rows).view(-1, width)
-            waves = [empty(self.fourier.pairs, width, self._north) for _ in range(self.parities)]
+        for chunk in self._cut(c, n, CHUNK_NUMBERS, FEWEST_SIGNALS):
+            waves, samples = self._waves(c, chunk), f.movedim(-1, 0)[chunk]
+            terms = c[:, chunk].index_select(0, rows).view(-1, 2 * len(samples))
+            flat = waves.view(self.parities, self.bandwidth, -1, self._pitch)
             for block, table in zip(self.layout.blocks, legendre, strict=True):
                 here = terms[block.rows].unflatten(0, (-1, block.terms))
-                torch.bmm(here.mT, table, out=waves[block.parity][block.orders])
-            samples = f.movedim(-1, 0)[part]
-            halves = [samples] if self.parities == 1 else [c.new_empty(width // 2, self._north, nlon) for _ in waves]
-            for wave, half in zip(waves, halves, strict=True):
-                self.fourier.synthesis(wave.view(2 * self.fourier.pairs, -1), half.view(-1, nlon))
-            if self.parities == 2:
-                self._unfold(halves[0], halves[1], samples, weighted)
+                torch.bmm(here.mT, table, out=flat[block.parity, block.orders])
+            for piece in self._cut(c, len(samples), PIECE_NUMBERS):
+                rings, here = samples[piece], waves[:, :, piece, : self._north]
+                if self.parities == 1:
+                    self.fourier.synthesis(here, weights, rings[None])
+                else:
+                    self._unfold(self.fourier.synthesis(here, weights), rings)
         return f
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
         """Sums over the samples of f Y_lm; `weighted` makes them the quadrature of analysis."""
-        f = f.flatten(0, 1).T.contiguous().unflatten(1, self.grid.shape)
+        f = f.movedim(-1, 0)
         _, back = self._index(f.device)
-        legendre = self._legendre(f, weighted and self.parities == 1)
+        legendre, weights = self._weighing(f, weighted)
         c = f.new_empty(self.bandwidth**2, len(f))
-        for part in self._chunks(f, len(f)):
-            width = 2 * (part.stop - part.start)
-            rings = self._fold(f[part], weighted)
-            waves = self.fourier.analysis(rings.flatten(0, -2)).view(-1, width, self.parities, self._north)
-            terms = f.new_empty(self.layout.rows, width)
+        for chunk in self._cut(f, len(f), CHUNK_NUMBERS, FEWEST_SIGNALS):
+            waves, samples = self._waves(f, chunk)[..., : self._north], f[chunk]
+            for piece in self._cut(f, len(samples), PIECE_NUMBERS):
+                self.fourier.analysis(self._fold(samples[piece].contiguous()), waves[:, :, piece], weights)
+            flat = waves.unflatten(1, (-1, 2)).flatten(2, 3)
+            terms = workspace("terms", f, self.layout.rows, flat.shape[2])
             for block, table in zip(self.layout.blocks, legendre, strict=True):
                 here = terms[block.rows].unflatten(0, (-1, block.terms))
-                torch.bmm(table, waves[block.orders, :, block.parity].mT, out=here)
-            c[:, part] = terms.view(-1, width // 2).index_select(0, back)
-        return self._scaled(c, "analysis")
+                torch.bmm(table[..., : self._north], flat[block.parity, block.orders].mT, out=here)
+            c[:, chunk] = terms.view(-1, len(samples)).index_select(0, back)
+        return c
 
-    def _scaled(self, c: Tensor, direction: str) -> Tensor:
-        """Times what the Fourier step leaves to be multiplied."""
-        if self.fourier.scale is None:
-            return c
-        key = ("scale", direction, c.dtype, c.device)
-        if key not in self._tables:
-            cosine, sine = self.fourier.scale[direction]
-            order = np.concatenate([np.arange(-l, l + 1) for l in range(self.bandwidth)])
-            scale = np.where(order == 0, 1.0, np.where(order > 0, cosine, sine))
-            self._tables[key] = [torch.from_numpy(scale[:, None]).to(c)]
-        return c * self._tables[key][0]
-
-    def _fold(self, f: Float[Tensor, "n nlat nlon"], weighted: bool) -> Float[Tensor, "n parities rings nlon"]:
+    def _fold(self, f: Float[Tensor, "n nlat nlon"]) -> Float[Tensor, "parities n rings nlon"]:
         """Sum and difference of each northern ring and its mirror image (nothing, where it has none)."""
         if self.parities == 1:
-            return f[:, None]
+            return f[None]
         north, south = f[:, : self._north], f[:, self._north :].flip(1)
-        halves = f.new_empty(len(f), 2, *north.shape[1:])
+        halves = workspace("halves", f, 2, *north.shape)
         if south.shape != north.shape:
-            halves.copy_(north[:, None].expand_as(halves))
-        torch.add(north[:, self._paired], south, out=halves[:, 0, self._paired])
-        torch.sub(north[:, self._paired], south, out=halves[:, 1, self._paired])
-        return halves.mul_(self._weights(f)) if weighted else halves
+            halves.copy_(north.expand_as(halves))
+        torch.add(north[:, self._paired], south, out=halves[0, :, self._paired])
+        torch.sub(north[:, self._paired], south, out=halves[1, :, self._paired])
+        return halves
 
-    def _unfold(self, even: Tensor, odd: Tensor, f: Float[Tensor, "n nlat nlon"], weighted: bool) -> None:
-        """Write the rings in the grid's order from the northern ones of each parity."""
-        if weighted:
-            even, odd = even.mul_(self._weights(f)), odd.mul_(self._weights(f))
+    def _unfold(self, halves: Float[Tensor, "parities n rings nlon"], f: Float[Tensor, "n nlat nlon"]) -> None:
+        """Write the rings in the grid's order from the northern ones of each parity, which are used up."""
+        even, odd = halves
         torch.add(even, odd, out=f[:, : self._north])
-        f[:, self._north :] = (even[:, self._paired] - odd[:, self._paired]).flip(1)
+        south = torch.sub(even[:, self._paired], odd[:, self._paired], out=odd[:, self._paired])
+        f[:, self._north :] = south.flip(1)
 
 
 @lru_cache(maxsize=64)

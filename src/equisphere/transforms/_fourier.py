@@ -6,7 +6,6 @@ that is needed, at half the arithmetic. Or the FFT and one transposition, where 
 front and rings side by side behind, as the Legendre step wants them.
 """
 
-from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,45 +13,64 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from equisphere.transforms._workspace import workspace
+
 #: longest ring for which the product is taken, and shortest for which it is folded (see docs/benchmarks.md)
 MATRIX_LIMIT, FOLD_LIMIT = 96, 40
 
 
 @runtime_checkable
 class Fourier(Protocol):
-    """Sums over rings of f cos(m phi) and f sin(m phi), m < L, in pairs of rows.
+    """Sums over rings of sqrt2 f cos(m phi) and sqrt2 f sin(m phi) (f and 0 where m = 0), m < L, a row for each.
 
     Attributes:
         groups: orders as their pairs of rows follow one another; within a group they ascend.
-        pairs: number of pairs of rows: the orders, and what may stand behind them.
-        scale: factor of a coefficient (cosine, sine) before `synthesis` and after `analysis`, where m > 0.
+        weighs: whether rings can be multiplied by weights on the way.
     """
 
     groups: list[np.ndarray]
-    pairs: int
-    scale: Mapping[str, tuple[float, float]] | None
+    weighs: bool
 
-    def analysis(self, rings: Float[Tensor, "rings nlon"]) -> Float[Tensor, "rows rings"]:
-        """Sums over the nodes of each ring."""
+    def pitch(self, rings: int) -> int:
+        """How far apart in memory the rings of neighbouring signals are to stand in `waves`."""
         ...
 
-    def synthesis(self, waves: Float[Tensor, "rows rings"], out: Float[Tensor, "rings nlon"]) -> None:
-        """Sums over the orders at each node, written to `out`."""
+    def analysis(
+        self,
+        samples: Float[Tensor, "parts n rings nlon"],
+        out: Float[Tensor, "parts rows n rings"],
+        weights: Float[Tensor, "rings"] | None,
+    ) -> None:
+        """Sums over the nodes of each ring, written to `out`."""
+        ...
+
+    def synthesis(
+        self,
+        waves: Float[Tensor, "parts rows n rings"],
+        weights: Float[Tensor, "rings"] | None,
+        out: Float[Tensor, "parts n rings nlon"] | None = None,
+    ) -> Float[Tensor, "parts n rings nlon"]:
+        """Sums over the orders at each node, written to `out` where it is given."""
         ...
 
 
 class MatrixFourier:
     """Products with matrices of cosines and sines, after folding the ring onto its half, and the even part again."""
 
+    weighs = False
+
     def __init__(self, nlon: int, bandwidth: int) -> None:
-        self.nlon, self.pairs = nlon, bandwidth
-        self.scale: Mapping[str, tuple[float, float]] | None = None
+        self.nlon, self.bandwidth = nlon, bandwidth
         self.folds = 0
         while nlon % 2 ** (self.folds + 1) == 0 and nlon >> self.folds >= FOLD_LIMIT:
             self.folds += 1
         orders = np.arange(bandwidth)
         self.groups = [orders[2**i :: 2 ** (i + 1)] for i in range(self.folds)] + [orders[:: 2**self.folds]]
         self._matrices: dict[tuple, list[Tensor]] = {}
+
+    def pitch(self, rings: int) -> int:
+        """One after the other: a product fills all rings of all signals."""
+        return rings
 
     def _waves(self, x: Tensor) -> list[Tensor]:
         """For each group of orders: sqrt2 cos(m phi_k) and sqrt2 sin(m phi_k) (1 and 0 where m = 0), as (nodes, rows)."""
@@ -67,53 +85,80 @@ class MatrixFourier:
                 self._matrices[key].append(torch.from_numpy(waves.reshape(nodes, -1)).to(x))
         return self._matrices[key]
 
-    def analysis(self, rings: Float[Tensor, "rings nlon"]) -> Float[Tensor, "rows rings"]:
-        """Sums over the nodes of each ring."""
-        out, at = rings.new_empty(2 * self.pairs, len(rings)), 0
-        *odd, even = self._waves(rings)
-        for waves in odd:
-            first, second = rings.chunk(2, dim=1)
-            torch.mm(waves.T, (first - second).T, out=out[at : at + waves.shape[1]])
-            rings, at = first + second, at + waves.shape[1]
-        torch.mm(even.T, rings.T, out=out[at:])
-        return out
+    def analysis(self, samples: Tensor, out: Tensor, weights: Tensor | None) -> None:
+        """Sums over the nodes of each ring, written to `out`."""
+        *odd, even = self._waves(samples)
+        for part, rows in zip(samples.flatten(1, 2), out.flatten(2), strict=True):
+            rings, at = part, 0
+            for i, waves in enumerate(odd):
+                first, second = rings.chunk(2, dim=1)
+                difference = torch.sub(first, second, out=workspace("difference", rings, *first.shape))
+                torch.mm(waves.T, difference.T, out=rows[at : at + waves.shape[1]])
+                rings = torch.add(first, second, out=workspace(f"sum {i % 2}", rings, *first.shape))
+                at += waves.shape[1]
+            torch.mm(even.T, rings.T, out=rows[at:])
 
-    def synthesis(self, waves: Float[Tensor, "rows rings"], out: Float[Tensor, "rings nlon"]) -> None:
-        """Sums over the orders at each node, written to `out`."""
+    def synthesis(self, waves: Tensor, weights: Tensor | None, out: Tensor | None = None) -> Tensor:
+        """Sums over the orders at each node, written to `out` where it is given."""
         *odd, even = self._waves(waves)
-        stop = 2 * self.pairs - even.shape[1]
-        rings = out if not odd else out.new_empty(len(out), len(even))
-        torch.mm(waves[stop:].T, even.T, out=rings)
-        for i in reversed(range(len(odd))):
-            other = waves[stop - odd[i].shape[1] : stop].T @ odd[i].T
-            whole = out if i == 0 else out.new_empty(len(out), 2 * rings.shape[1])
-            first, second = whole.chunk(2, dim=1)
-            torch.add(rings, other, out=first)
-            torch.sub(rings, other, out=second)
-            rings, stop = whole, stop - odd[i].shape[1]
+        parts, _, n, rings = waves.shape
+        out = workspace("halves", waves, parts, n, rings, self.nlon) if out is None else out
+        for rows, whole in zip(waves.flatten(2), out.flatten(1, 2), strict=True):
+            stop = len(rows) - even.shape[1]
+            half = whole if not odd else workspace(f"sum {len(odd) % 2}", waves, len(whole), len(even))
+            torch.mm(rows[stop:].T, even.T, out=half)
+            for i in reversed(range(len(odd))):
+                nodes, pairs = odd[i].shape
+                difference = workspace("difference", waves, len(whole), nodes)
+                torch.mm(rows[stop - pairs : stop].T, odd[i].T, out=difference)
+                both = whole if i == 0 else workspace(f"sum {i % 2}", waves, len(whole), 2 * nodes)
+                torch.add(half, difference, out=both[:, :nodes])
+                torch.sub(half, difference, out=both[:, nodes:])
+                half, stop = both, stop - pairs
+        return out
 
 
 class FastFourier:
-    """The FFT of every ring, and a transposition."""
+    """The FFT of every ring, and a transposition, which multiplies by what is to be multiplied."""
+
+    weighs = True
 
     def __init__(self, nlon: int, bandwidth: int) -> None:
-        root = 2**0.5
-        # e^{-i m phi} = cos - i sin, and each m > 0 stands for its conjugate too
-        self.scale: Mapping[str, tuple[float, float]] | None = {
-            "analysis": (root, -root),
-            "synthesis": (1 / root, -1 / root),
-        }
-        self.nlon, self.pairs = nlon, nlon // 2 + 1
+        self.nlon, self.bandwidth = nlon, bandwidth
         self.groups = [np.arange(bandwidth)]
+        self._scales: dict[tuple, Tensor] = {}
 
-    def analysis(self, rings: Float[Tensor, "rings nlon"]) -> Float[Tensor, "rows rings"]:
-        """Sums over the nodes of each ring."""
-        return torch.view_as_real(torch.fft.rfft(rings)).flatten(1).T.contiguous()
+    def pitch(self, rings: int) -> int:
+        """An odd number: at a power of two, the rows of a transposition fight for the same lines of the cache."""
+        return rings | 1
 
-    def synthesis(self, waves: Float[Tensor, "rows rings"], out: Float[Tensor, "rings nlon"]) -> None:
-        """Sums over the orders at each node, written to `out`."""
-        spectrum = torch.view_as_complex(waves.T.contiguous().unflatten(1, (-1, 2)))
-        out.copy_(torch.fft.irfft(spectrum, n=self.nlon, norm="forward"))
+    def _scale(self, x: Tensor, factor: float) -> Float[Tensor, "orders 2"]:
+        """e^{-i m phi} = cos - i sin, and each m > 0 stands for its conjugate too."""
+        key = (x.dtype, x.device, factor)
+        if key not in self._scales:
+            scale = np.tile([factor, -factor], (self.bandwidth, 1))
+            scale[0] = 1, 0
+            self._scales[key] = torch.from_numpy(scale).to(x)
+        return self._scales[key]
+
+    def analysis(self, samples: Tensor, out: Tensor, weights: Tensor | None) -> None:
+        """Sums over the nodes of each ring, written to `out`."""
+        spectrum = torch.view_as_real(torch.fft.rfft(samples))[..., : self.bandwidth, :]
+        scale = self._scale(samples, 2**0.5)[:, :, None, None]
+        scale = scale if weights is None else scale * weights
+        torch.mul(spectrum.permute(0, 3, 4, 1, 2), scale, out=out.unflatten(1, (-1, 2)))
+
+    def synthesis(self, waves: Tensor, weights: Tensor | None, out: Tensor | None = None) -> Tensor:
+        """Sums over the orders at each node, written to `out` where it is given."""
+        parts, _, n, rings = waves.shape
+        spectrum = workspace("spectrum", waves, parts, n, rings, self.nlon // 2 + 1, 2)
+        spectrum[..., self.bandwidth :, :] = 0
+        scale = self._scale(waves, 0.5**0.5)
+        scale = scale if weights is None else scale * weights[:, None, None]
+        here = waves.unflatten(1, (-1, 2)).permute(0, 3, 4, 1, 2)
+        torch.mul(here, scale, out=spectrum[..., : self.bandwidth, :])
+        samples = torch.fft.irfft(torch.view_as_complex(spectrum), n=self.nlon, norm="forward")
+        return samples if out is None else out.copy_(samples)
 
 
 def fourier(nlon: int, bandwidth: int) -> Fourier:

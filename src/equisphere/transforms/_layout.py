@@ -38,14 +38,12 @@ class Layout:
         self.bandwidth = L = bandwidth
         self.blocks: list[Block] = []
         self.row_of = np.zeros((L, L), dtype=np.int64)  # [degree, order]
-        width, at, start = max(4, L // 8), 0, 0
+        width, at, start = max(8, L // 8), 0, 0
         for group in groups:
             for i in range(0, len(group), width):
                 orders = group[i : i + width]
                 for parity in range(parities):
-                    terms = len(range(int(orders[0]) + parity, L, parities))
-                    if not terms:
-                        continue  # order L-1 has no odd degree
+                    terms = max(1, len(range(int(orders[0]) + parity, L, parities)))  # order L-1 has no odd degree
                     degrees = orders[:, None] + parity + parities * np.arange(terms)
                     rows = start + np.arange(degrees.size).reshape(degrees.shape)
                     holds = degrees < L
@@ -72,13 +70,13 @@ class Layout:
             back[l * l + l + sign * m] = 2 * self.row_of[l, m] + sine
         return flat.ravel(), back
 
-    def legendre(self, colatitudes: np.ndarray, dtype: type) -> np.ndarray:
-        """P_lm(cos theta_j) as (rows, rings), zero in empty rows.
+    def legendre(self, colatitudes: np.ndarray, pitch: int, dtype: type) -> np.ndarray:
+        """P_lm(cos theta_j) as (rows, pitch), zero in empty rows and past the last ring.
 
         The recurrences of `harmonics.associated_legendre`, all orders at a time, in double precision.
         """
         L, x, s = self.bandwidth, np.cos(colatitudes), np.sin(colatitudes)
-        table: np.ndarray = np.zeros((self.rows, len(x)), dtype=dtype)
+        table: np.ndarray = np.zeros((self.rows, pitch), dtype=dtype)
         before = np.zeros((L, len(x)))  # degree l - 1, each order a row
         last = np.zeros((L, len(x)))  # degree l - 2
         top = np.full(len(x), 0.5 / np.sqrt(np.pi))  # P_mm
@@ -91,6 +89,6 @@ class Layout:
             if l:
                 top = top * (np.sqrt((2 * l + 1) / (2 * l)) * s)
             here[l] = top
-            table[self.row_of[l, : l + 1]] = here[: l + 1]
+            table[self.row_of[l, : l + 1], : len(x)] = here[: l + 1]
             before, last = here, before
         return table
