@@ -1,5 +1,6 @@
 """The network for spherical MNIST of Cohen et al. (2018), in coefficients."""
 
+from collections.abc import Sequence
 from math import pi
 
 import torch
@@ -63,8 +64,8 @@ class Cohen2018(ConfiguredModule):
         self,
         classes: int = 10,
         in_channels: int = 1,
-        channels: tuple[int, int] = (20, 40),
-        bandwidths: tuple[int, int, int] = (30, 10, 6),
+        channels: Sequence[int] = (20, 40),
+        bandwidths: Sequence[int] = (30, 10, 6),
         oversampling: float = 1.0,
     ) -> None:
         super().__init__()
