@@ -13,7 +13,9 @@ from equisphere.models._configured import ConfiguredModule
 from equisphere.nn import Field, GlobalPool, PointedConv, SO3Activation, SpectralPool
 
 
-def near_identity(reach: float = pi / 8, around: int = 8, rings: int = 3, turns: int = 3) -> Float[Tensor, "points 3 3"]:
+def near_identity(
+    reach: float = pi / 8, around: int = 8, rings: int = 3, turns: int = 3
+) -> Float[Tensor, "points 3 3"]:
     """Rotations near the identity, R_z(a) R_y(b) R_z(-a + c): points on rings about the pole, each turned a little.
 
     Args:
@@ -83,7 +85,7 @@ class Cohen2018(ConfiguredModule):
         }
         self.bandwidth, first, second = bandwidths
         lifted, last = (Field.on_so3(L, L - 1, n) for L, n in zip((first, second), channels, strict=True))
-        cut = Field.on_so3(second, second - 1, channels[0])
+        self.cut = Field.on_so3(second, second - 1, channels[0])
         self.lift = nn.Sequential(
             SpectralPool(first),
             PointedConv(Field(first, channels=in_channels), lifted, near_identity(turns=1)),
@@ -91,7 +93,7 @@ class Cohen2018(ConfiguredModule):
         )
         self.pool = SpectralPool(second)
         self.conv = nn.Sequential(
-            PointedConv(cut, last, near_identity()), SO3Activation(nn.ReLU(), last, oversampling)
+            PointedConv(self.cut, last, near_identity()), SO3Activation(nn.ReLU(), last, oversampling)
         )
         self.mean = GlobalPool()
         self.out = nn.Linear(channels[1], classes)
@@ -100,7 +102,7 @@ class Cohen2018(ConfiguredModule):
         """Means over SO(3) of the last features."""
         _checks.features_of(c, self.config["in_channels"])
         _checks.coefficients_of(c, self.bandwidth)
-        lifted = self.pool(self.lift(c))[:, : self.conv[0].source.rows]  # below L there are no modes from L on
+        lifted = self.pool(self.lift(c))[:, : self.cut.rows]  # degrees below L have no modes from L on
         return self.mean(self.conv(lifted))[:, : self.config["channels"][1]]
 
     def forward(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch classes"]:

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from equisphere.grids import GaussLegendre
 from equisphere.nn._field import Field
-from equisphere.transforms import joined, pointwise_spins
+from equisphere.transforms import pointwise_spins
+from equisphere.transforms._spin_pointwise import joined
 
 
 def fine_grid(bandwidth: int, oversampling: float) -> GaussLegendre:
@@ -34,7 +35,9 @@ class OnGrid(nn.Module):
         super().__init__()
         for field in (source, target):
             if not isinstance(field, Field):
-                raise ValueError(f"field must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}.")
+                raise ValueError(
+                    f"field must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}."
+                )
         self.source, self.target, self.bandwidth = source, target, source.bandwidth
         self.grid = fine_grid(self.bandwidth, oversampling)
         self.oversampling = float(oversampling)

@@ -77,8 +77,8 @@ def to_wigner(field: Field, c: Float[Tensor, "batch rows coefficients"]) -> Comp
     degree, m, n = so3_degrees_and_orders(L)
     keep = abs(n) <= N
     f = modes.new_zeros(*modes.shape[:2], len(degree))
-    place = (torch.from_numpy(array[keep]).to(c.device) for array in (n + N, degree * degree + degree + m))
-    f[..., torch.from_numpy(keep).to(c.device)] = modes[:, :, *place]
+    mode, place = (torch.from_numpy(array[keep]).to(c.device) for array in (n + N, degree * degree + degree + m))
+    f[..., torch.from_numpy(keep).to(c.device)] = modes[:, :, mode, place]
     return f
 
 
@@ -102,7 +102,9 @@ def from_wigner(field: Field, f: Complex[Tensor, "batch channels wigner"]) -> Fl
     N, L = function_order(field), field.bandwidth
     size = L * (4 * L * L - 1) // 3
     if not f.is_complex() or f.ndim != 3 or tuple(f.shape[1:]) != (field.channels[0], size):
-        raise ValueError(f"f must be complex of shape (batch, {field.channels[0]}, {size}), got {f.dtype} {tuple(f.shape)}.")
+        raise ValueError(
+            f"f must be complex of shape (batch, {field.channels[0]}, {size}), got {f.dtype} {tuple(f.shape)}."
+        )
     degree, m = degrees_and_orders(L)
     n = np.arange(-N, N + 1)[:, None]
     holds = torch.from_numpy(abs(n) <= degree).to(f.device)

@@ -21,8 +21,8 @@ class MagnitudeActivation(OnGrid):
     r"""A function of the magnitude at every point, the phase kept: f -> sigma(|f| + b) f / |f|; of scalars, f -> sigma(f).
 
     Turning the local axes multiplies f by a phase, with which this commutes (Esteves et al. 2020, eq. 15; Worrall et al. 2017).
-    |f| is no polynomial: the equivariance error is aliasing, which falls with `oversampling` (see `Activation`). |f| is taken as
-    sqrt(|f|^2 + 1e-6).
+    |f| is no polynomial: the equivariance error is aliasing, which falls with `oversampling` (see `Activation`). |f| is
+    taken as sqrt(|f|^2 + 1e-6).
 
     Args:
         function: sigma, acts on each number alone, for example `torch.relu`.
@@ -104,7 +104,9 @@ class GatedActivation(OnGrid):
     def __init__(self, function: Callable[[Tensor], Tensor], field: Field, oversampling: float = 1.5) -> None:
         turning = {s: n for s, n in zip(field.spins, field.channels, strict=True) if s}
         if not turning:
-            raise ValueError(f"gates act on spins above 0, of which {field} has none. Take `nn.Activation` for scalars.")
+            raise ValueError(
+                f"gates act on spins above 0, of which {field} has none. Take `nn.Activation` for scalars."
+            )
         scalars = field.of(0) + sum(turning.values())
         source = Field(field.bandwidth, (0, *turning), (scalars, *turning.values()))
         super().__init__(source, field, oversampling)
@@ -115,8 +117,9 @@ class GatedActivation(OnGrid):
         """Apply function and gates to each feature."""
         return self.on_grid(c)
 
-    def values(self, scalars: Tensor, *spins: Tensor) -> list[Tensor]:
+    def values(self, *samples: Tensor) -> list[Tensor]:
         """Function and gates on the samples of each spin."""
+        scalars, *spins = samples
         single, *gates = scalars.split(self._split, dim=1)
         gated = [f * gate.sigmoid() for f, gate in zip(spins, gates, strict=True)]
         return [self.function(single), *gated] if self.target.of(0) else gated
@@ -170,7 +173,7 @@ class SO3Activation(OnGrid):
         gamma = 2 * pi / self.angles * torch.arange(self.angles, dtype=torch.float64)
         turns = gamma[:, None] * torch.arange(1, order + 1)
         waves = sqrt(2) * torch.stack((turns.cos(), turns.sin()), dim=-1).flatten(1)
-        #: of each third angle the factor of F_0, Re F_s and Im F_s `(angles, 2 N + 1)`, in float64 whatever the layer is cast to
+        #: of each third angle the factor of F_0, Re F_s and Im F_s `(angles, 2 N + 1)`, in float64 whatever the layer is
         self._waves = torch.cat((torch.ones(self.angles, 1, dtype=torch.float64), waves), dim=1)
 
     def forward(self, c: Features) -> Features:
@@ -192,7 +195,5 @@ class SO3Activation(OnGrid):
 
 def _callable(function: object) -> Callable[[Tensor], Tensor]:
     if not callable(function) or isinstance(function, type):
-        raise ValueError(
-            f"function must be callable, such as torch.relu or an instance nn.ReLU(), got {function!r}."
-        )
+        raise ValueError(f"function must be callable, such as torch.relu or an instance nn.ReLU(), got {function!r}.")
     return function

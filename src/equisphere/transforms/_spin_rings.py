@@ -7,7 +7,7 @@ waves over sqrt2 cos(m phi) and sqrt2 sin(m phi) are
 and those of order 0, W E_0 and W B_0 with W = -k_l d^l_{0,-s}. The steps and the memory order are those of the scalar engine,
 so that the samples of fields of any spin lie alike.
 
-Columns: first all E, then all B; samples: first all Q, then all U.
+Coefficients `(L*L, 2, n)` hold E and B of n signals, samples `(nlat, nlon, 2, n)` Q and U, which lie as (2, n, nlat, nlon).
 """
 
 from functools import lru_cache
@@ -62,7 +62,7 @@ class SpinRingEngine:
         return made
 
     def _index(self, x: Tensor) -> tuple[Tensor, ...]:
-        """What each term (row, cosine or sine, Q or U) reads; the two that each coefficient is read by; factors of the terms."""
+        """What each term (row, cosine or sine, Q or U) reads; the two that read each coefficient; factors of the terms."""
         key = (x.dtype, x.device)
         if key not in self._tables:
             terms, sign, order, back = self._places()
@@ -97,10 +97,10 @@ class SpinRingEngine:
                         back[0, flat], back[1, flat] = 4 * w + here, 4 * x + there
         return terms, sign, order, back
 
-    def to_grid(self, c: Float[Tensor, "coefficients n"], weighted: bool) -> Float[Tensor, "nlat nlon n"]:
+    def to_grid(self, c: Float[Tensor, "coefficients 2 n"], weighted: bool) -> Float[Tensor, "nlat nlon 2 n"]:
         """Samples Q and U of E and B; `weighted` multiplies them by the quadrature weights (adjoint of analysis)."""
-        n = c.shape[-1] // 2
-        c = torch.cat(c.chunk(2, dim=1))
+        n = c.shape[-1]
+        c = c.transpose(0, 1).reshape(-1, n)
         rows, _, _, factor, _ = self._index(c)
         nlat, nlon = self.grid.shape
         f = c.new_empty(2, n, nlat, nlon)
@@ -117,11 +117,11 @@ class SpinRingEngine:
             self.fourier.synthesis(waves.view(2 * self.fourier.pairs, -1), samples.view(-1, nlon))
             if not whole:
                 f[:, part] = samples
-        return f.flatten(0, 1).movedim(0, -1)
+        return f.permute(2, 3, 0, 1)
 
-    def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
+    def from_grid(self, f: Float[Tensor, "nlat nlon 2 n"], weighted: bool) -> Float[Tensor, "coefficients 2 n"]:
         """Sums over the samples, the transpose; `weighted` makes them the quadrature of analysis."""
-        f = f.flatten(0, 1).T.contiguous().unflatten(1, self.grid.shape).unflatten(0, (2, -1))
+        f = f.permute(2, 3, 0, 1).contiguous()
         n, size = f.shape[1], self.bandwidth**2
         _, first, second, _, factor = self._index(f)
         c = f.new_empty(2 * size, n)
@@ -134,7 +134,7 @@ class SpinRingEngine:
                 torch.bmm(table, waves[block.orders].mT, out=here)
             rows = (terms.view(-1, 2, 2, few) * factor).view(-1, few)
             torch.add(rows.index_select(0, first), rows.index_select(0, second), out=c[:, part])
-        return torch.cat(c.chunk(2), dim=1)
+        return c.unflatten(0, (2, -1)).transpose(0, 1)
 
     def _chunks(self, x: Tensor, signals: int) -> list[slice]:
         size = signals
