@@ -20,7 +20,10 @@ SMALL = {
     "Cohen2018": (lambda: Cohen2018(5, channels=(3, 4), bandwidths=(10, 6, 4), oversampling=2), 1),
     "Esteves2020": (lambda: Esteves2020(5, bandwidth=12, channels=(3, 3, 4, 4, 5, 5), oversampling=2), 1),
     "Cobb2021": (lambda: Cobb2021(5, channels=(4, 4, 4), bandwidths=(10, 6, 4), oversampling=2), 1),
-    "SpinClassifier so3": (lambda: SpinClassifier(5, channels=(4, 4), bandwidths=(10, 6), oversampling=2, triples=3), 1),
+    "SpinClassifier so3": (
+        lambda: SpinClassifier(5, channels=(4, 4), bandwidths=(10, 6), oversampling=2, triples=3),
+        1,
+    ),
     "SpinClassifier gated": (
         lambda: SpinClassifier(5, spins=(0, 2), channels=(4, 4), bandwidths=(10, 6), kind="gated", anchors=5),
         1,
@@ -84,7 +87,10 @@ BAD = {
     "seven convolutions": (lambda: Esteves2018(channels=(1,) * 7), "eight numbers of channels"),
     "one channel for two branches": (lambda: Esteves2018(bandwidth=8)(torch.ones(1, 1, 64)), "batch, 2"),
     "band limits that rise": (lambda: Cohen2018(bandwidths=(8, 4, 5)), "do not rise"),
-    "another band limit": (lambda: Cohen2018(channels=(1, 1), bandwidths=(8, 4, 3))(torch.ones(1, 1, 49)), "band limit 8"),
+    "another band limit": (
+        lambda: Cohen2018(channels=(1, 1), bandwidths=(8, 4, 3))(torch.ones(1, 1, 49)),
+        "band limit 8",
+    ),
     "five convolutions": (lambda: Esteves2020(channels=(1,) * 5), "six numbers"),
     "one layer": (lambda: Cobb2021(channels=(3,), bandwidths=(5,)), "one number for the convolution and for each"),
     "products that widen": (lambda: Cobb2021(channels=(3, 3), bandwidths=(5, 6)), "must not rise"),

@@ -98,13 +98,19 @@ BAD = {
     "a spin twice": (lambda: Field(4, (1, 1)), "Give one spin more channels"),
     "no channels": (lambda: Field(4, (0,), 0), "channels must be at least 1"),
     "too few channels": (lambda: Field(4, (0, 1), (3,)), "2 spins, 1 numbers"),
-    "another number of rows": (lambda: Field(4, (0, 1)).parts(torch.ones(2, 2, 16)), "1 of spin 0, 2 of E and B of spin 1"),
+    "another number of rows": (
+        lambda: Field(4, (0, 1)).parts(torch.ones(2, 2, 16)),
+        "1 of spin 0, 2 of E and B of spin 1",
+    ),
     "another band limit": (lambda: Field(4).parts(torch.ones(2, 1, 25)), "band limit 4, got"),
     "an empty batch": (lambda: Field(4).parts(torch.ones(0, 1, 16)), "got \\(0, 1, 16\\)"),
     "complex numbers": (lambda: Field(4).parts(torch.ones(2, 1, 16) + 0j), "must be real"),
     "integers": (lambda: Field(4).parts(torch.ones(2, 1, 16, dtype=torch.int)), "floating point"),
     "no function on SO(3)": (lambda: to_wigner(Field(4, (0, 2)), torch.ones(1, 3, 16)), "has the spins 0 .. N"),
-    "Wigner coefficients of another band limit": (lambda: from_wigner(Field(4), torch.ones(1, 1, 10) + 0j), "\\(batch, 1, 84\\)"),
+    "Wigner coefficients of another band limit": (
+        lambda: from_wigner(Field(4), torch.ones(1, 1, 10) + 0j),
+        "\\(batch, 1, 84\\)",
+    ),
     "real Wigner coefficients": (lambda: from_wigner(Field(4), torch.ones(1, 1, 84)), "must be complex"),
 }
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from fields import ROTATIONS, N, equivariance_error, feature, invariance_error
 from reference import randn, relative_error
-from rounding import CONTRACT, bound, pointwise_variance, product, rotation, tables, transform
+from rounding import CONTRACT, bound, product, rotation, tables, transform
 from torch import nn
 
 import equisphere as es
@@ -166,7 +166,9 @@ def test_training_does_not_break_equivariance(name, dtype):
                 limit = linear
                 if isinstance(layer, SO3Activation):
                     whole = kept(layer.double(), (small, x.double()))
-                    variance = quadratic_variance(whole, dtype) + 2 * (4 * product(5) + product(layer.angles)) / whole**2
+                    variance = (
+                        quadratic_variance(whole, dtype) + 2 * (4 * product(5) + product(layer.angles)) / whole**2
+                    )
                     limit = bound(variance, dtype)
                 assert equivariance_error(layer, R, x) <= limit
                 x = layer(x).detach()

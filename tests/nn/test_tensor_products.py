@@ -22,7 +22,7 @@ from equisphere.nn import (
     TensorProduct,
     TripleProduct,
 )
-from equisphere.transforms import SpinSHT, e_b_modes, from_e_b_modes, gradient
+from equisphere.transforms import SpinSHT, from_e_b_modes, gradient
 
 L = 5
 
@@ -40,7 +40,9 @@ def coupled(f, g, s, t):
             for l in range(max(abs(a - b), abs(s + t)), min(a + b, L - 1) + 1):
                 C = torch.from_numpy(clebsch_gordan(a, b, l)).to(torch.complex128)
                 k = sqrt((2 * a + 1) * (2 * b + 1) / (4 * pi * (2 * l + 1))) * C[l - s - t, a - s, b - t]
-                product = torch.einsum("mij,...i,...j->...m", C, f[..., a * a : (a + 1) ** 2], g[..., b * b : (b + 1) ** 2])
+                product = torch.einsum(
+                    "mij,...i,...j->...m", C, f[..., a * a : (a + 1) ** 2], g[..., b * b : (b + 1) ** 2]
+                )
                 out[..., l * l : (l + 1) ** 2] += k * product
     return out
 
@@ -127,7 +129,9 @@ def test_a_gradient_of_spins_is_eth():
         for l in range(spin, L):
             for m in range(-l, l + 1):
                 d = torch.tensor([es.harmonics.wigner_d(l, float(t))[m + l, l - spin] for t in theta])
-                total = total + z[l * l + l + m] * (-1) ** spin * sqrt((2 * l + 1) / 4 / pi) * d * torch.exp(1j * m * phi)
+                total = total + z[l * l + l + m] * (-1) ** spin * sqrt((2 * l + 1) / 4 / pi) * d * torch.exp(
+                    1j * m * phi
+                )
         return total
 
     def scaled(theta, phi):
@@ -253,7 +257,10 @@ BAD = {
     "eps 0": (lambda: SpinBatchNorm(F01, eps=0), "eps must be above 0"),
     "a gradient without degrees": (lambda: Gradient(Field(2, (1,))), "none below the band limit"),
     "mixtures of other rows": (lambda: CrossSpectrum(3, 2)(ONE), "batch, 3"),
-    "a bispectrum of more than there is": (lambda: Bispectrum(2, 1, bandwidth=5)(ONE), "needs coefficients of that band"),
+    "a bispectrum of more than there is": (
+        lambda: Bispectrum(2, 1, bandwidth=5)(ONE),
+        "needs coefficients of that band",
+    ),
 }
 
 

@@ -29,9 +29,9 @@ def clebsch_gordan(l1: int, l2: int, l: int) -> Float[np.ndarray, "size size1 si
 
     >>> import numpy as np
     >>> np.round(clebsch_gordan(1, 1, 0)[0], 4)
-    array([[ 0.    , -0.    ,  0.5774],
-           [-0.    , -0.5774, -0.    ],
-           [ 0.5774, -0.    ,  0.    ]])
+    array([[ 0.    ,  0.    ,  0.5774],
+           [ 0.    , -0.5774,  0.    ],
+           [ 0.5774,  0.    ,  0.    ]])
     """
     if any(not hasattr(k, "__index__") or k < 0 for k in (l1, l2, l)):
         raise ValueError(f"degrees must be integers of at least 0, got {l1!r}, {l2!r}, {l!r}.")

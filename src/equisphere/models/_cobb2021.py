@@ -41,12 +41,12 @@ class Generalised(nn.Module):
 
 
 class Cobb2021(ConfiguredModule):
-    r"""Convolution and ReLU at a high band limit, then channelwise tensor products at low ones (arXiv 2010.11661, hybrid models).
+    r"""Convolution and ReLU at a high band limit, channelwise tensor products at low ones (arXiv 2010.11661, hybrid models).
 
-    The paper's layers: a linear map per degree, and a nonlinearity that is a Clebsch-Gordan product in each channel, with learned
-    weights for each three degrees. Nothing but the first ReLU leaves the coefficients, so that everything after it errs by
-    rounding alone. The paper's own numbers of channels, its minimal sets of degrees and its constrained convolutions are not
-    reproduced: this is a network of the same kind and size. Its head sees norms of degrees and bispectra.
+    The paper's layers: a linear map per degree, and a nonlinearity that is a Clebsch-Gordan product in each channel, with
+    learned weights for each three degrees. Nothing but the first ReLU leaves the coefficients, so that everything after it
+    errs by rounding alone. The paper's own numbers of channels, its minimal sets of degrees and its constrained convolutions
+    are not reproduced: this is a network of the same kind and size. Its head sees norms of degrees and bispectra.
 
     Parameters: 58,095, where the paper's has 58k.
 

@@ -1,5 +1,6 @@
 """The network for spherical MNIST of Cohen et al. (2018), in coefficients."""
 
+from collections.abc import Sequence
 from math import pi
 
 import torch
@@ -65,8 +66,8 @@ class Cohen2018(ConfiguredModule):
         self,
         classes: int = 10,
         in_channels: int = 1,
-        channels: tuple[int, int] = (20, 40),
-        bandwidths: tuple[int, int, int] = (30, 10, 6),
+        channels: Sequence[int] = (20, 40),
+        bandwidths: Sequence[int] = (30, 10, 6),
         oversampling: float = 1.0,
     ) -> None:
         super().__init__()
@@ -84,14 +85,16 @@ class Cohen2018(ConfiguredModule):
         }
         self.bandwidth, first, second = bandwidths
         lifted, last = (Field.on_so3(L, L - 1, n) for L, n in zip((first, second), channels, strict=True))
-        cut = Field.on_so3(second, second - 1, channels[0])
+        self.cut = Field.on_so3(second, second - 1, channels[0])
         self.lift = nn.Sequential(
             SpectralPool(first),
             PointedConv(Field(first, channels=in_channels), lifted, near_identity(turns=1)),
             SO3Activation(nn.ReLU(), lifted, oversampling),
         )
         self.pool = SpectralPool(second)
-        self.conv = nn.Sequential(PointedConv(cut, last, near_identity()), SO3Activation(nn.ReLU(), last, oversampling))
+        self.conv = nn.Sequential(
+            PointedConv(self.cut, last, near_identity()), SO3Activation(nn.ReLU(), last, oversampling)
+        )
         self.mean = GlobalPool()
         self.out = nn.Linear(channels[1], classes)
 
@@ -99,7 +102,7 @@ class Cohen2018(ConfiguredModule):
         """Means over SO(3) of the last features."""
         _checks.features_of(c, self.config["in_channels"])
         _checks.coefficients_of(c, self.bandwidth)
-        lifted = self.pool(self.lift(c))[:, : self.conv[0].source.rows]  # below L there are no modes from L on
+        lifted = self.pool(self.lift(c))[:, : self.cut.rows]  # degrees below L have no modes from L on
         return self.mean(self.conv(lifted))[:, : self.config["channels"][1]]
 
     def forward(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch classes"]:

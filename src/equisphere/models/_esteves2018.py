@@ -13,11 +13,11 @@ from equisphere.nn import Activation, GlobalPool, SpectralBatchNorm, SpectralPoo
 
 
 class Esteves2018(ConfiguredModule):
-    r"""Two branches of eight zonal convolutions, one for the distances of a shape and one for its angles (arXiv 1711.06721, 5.1).
+    r"""Two branches of eight zonal convolutions, for the distances of a shape and for its angles (arXiv 1711.06721, 5.1).
 
-    Each branch sees one channel. Every convolution (8 anchors over the degrees) is followed by batch normalisation and PReLU; the
-    band limit halves after the third, fifth and seventh, and before these the first branch receives the features of the
-    second besides its own. The means over the sphere of both branches go to one linear layer.
+    Each branch sees one channel. Every convolution (8 anchors over the degrees) is followed by batch normalisation and
+    PReLU; the band limit halves after the third, fifth and seventh, and before these the first branch receives the features
+    of the second besides its own. The means over the sphere of both branches go to one linear layer.
 
     Differences to the paper's program: features stay in coefficients, normalisation is by their power, nonlinearities are
     oversampled by 1.5, pooling is spectral, and there is no second loss on the second branch alone.
@@ -57,8 +57,8 @@ class Esteves2018(ConfiguredModule):
         channels = [_checks.positive_int(n, "channels") for n in channels]
         if self.bandwidth % 8 or len(channels) != 8:
             raise ValueError(
-                "the band limit is halved three times over eight convolutions: give a bandwidth that is a multiple of 8 and eight "
-                f"numbers of channels, got {bandwidth} and {len(channels)}."
+                "the band limit is halved three times over eight convolutions: give a bandwidth that is a multiple of 8, and "
+                f"eight numbers of channels, got {bandwidth} and {len(channels)}."
             )
         self.config = {
             "classes": _checks.positive_int(classes, "classes"),
@@ -89,7 +89,7 @@ class Esteves2018(ConfiguredModule):
         _checks.features_of(c, 2)
         _checks.coefficients_of(c, self.bandwidth)
         first, second = c.split(1, dim=1)
-        for i, (upper, lower) in enumerate(zip(*self.branches, strict=True)):  # type: ignore[call-overload]
+        for i, (upper, lower) in enumerate(zip(*self.branches, strict=True)):
             if i in self.pooled:
                 first = torch.cat((first, second), dim=1)
             first, second = upper(first), lower(second)

@@ -15,10 +15,10 @@ class Esteves2020(ConfiguredModule):
     r"""Six spin-weighted convolutions between the spins 0 and 1, then means (arXiv 2006.10731, 5.1).
 
     Each convolution (6, 6, 4, 4, 3, 3 anchors over the degrees) is followed by batch normalisation, leaky ReLU on spin 0 (whose
-    values are real in the paper, too) and ReLU of the magnitude, with a learned bias, on spin 1. The band limit halves before the
-    third and the fifth. Mean values of spin 0 and mean magnitudes of spin 1 go to one linear layer. The arrangement is that of
-    the authors' second program (github.com/google-research/spherical-cnn); features stay in coefficients here, batch
-    normalisation is by their power, pooling is spectral, and nonlinearities are oversampled by 1.5.
+    values are real in the paper, too) and ReLU of the magnitude, with a learned bias, on spin 1. The band limit halves
+    before the third and the fifth. Mean values of spin 0 and mean magnitudes of spin 1 go to one linear layer. The
+    arrangement is that of the authors' second program (github.com/google-research/spherical-cnn); features stay in
+    coefficients here, batch normalisation is by their power, pooling is spectral, and nonlinearities are oversampled by 1.5.
 
     Parameters: 86,442, where 58k are published. A real matrix between the rows of spin 0 and of E and B of spin 1 has 9 numbers
     for a pair of channels: all linear maps, those of complex numbers from spin -1 among them, which the paper does not use.
@@ -55,8 +55,8 @@ class Esteves2020(ConfiguredModule):
         self.bandwidth = _checks.positive_int(bandwidth, "bandwidth")
         if self.bandwidth % 4 or len(channels) != 6 or len(anchors) != 6:
             raise ValueError(
-                "the band limit is halved twice over six convolutions: give a bandwidth that is a multiple of 4, and six numbers of "
-                f"channels and of anchors, got {bandwidth}, {len(channels)} and {len(anchors)}."
+                "the band limit is halved twice over six convolutions: give a bandwidth that is a multiple of 4, and six "
+                f"numbers of channels and of anchors, got {bandwidth}, {len(channels)} and {len(anchors)}."
             )
         self.config = {
             "classes": _checks.positive_int(classes, "classes"),

@@ -61,8 +61,8 @@ class SpinClassifier(ConfiguredModule):
 
     Block i: spectral pooling to `bandwidths[i]`, a real matrix per degree to `channels[i]` channels of each spin, batch
     normalisation by power, nonlinearity; where the field stays, the input is added. The head sees the mean of every scalar and
-    the norm of every degree of every channel, E and B of a spin together, and handed invariants (`nn.TripleProduct` of rows). The
-    answer for a rotated signal is the answer for the signal, but for the aliasing of the nonlinearities.
+    the norm of every degree of every channel, E and B of a spin together, and handed invariants (`nn.TripleProduct` of
+    rows). The answer for a rotated signal is the answer for the signal, but for the aliasing of the nonlinearities.
 
     Args:
         classes: number of classes.

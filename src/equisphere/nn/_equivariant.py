@@ -66,13 +66,14 @@ class EquivariantLinear(RowMaps):
 
         out_lm[i] = sum_j W^l[i, j] in_lm[j],   W^l real; rows of spin s take part from l = s on.
 
-    In it lie the zonal convolution (spin 0 to 0), gradients (0 to 1), the lift from S2 to SO(3) (0 to 0 .. N), the correlation on
-    SO(3) and the spin-weighted convolution: `SpinConv`, `LiftToSO3` and `SO3Conv` are this layer under the names of the papers.
+    In it lie the zonal convolution (spin 0 to 0), gradients (0 to 1), the lift from S2 to SO(3) (0 to 0 .. N), the
+    correlation on SO(3) and the spin-weighted convolution: `SpinConv`, `LiftToSO3` and `SO3Conv` are this layer under the
+    names of the papers.
 
-    In complex numbers, with f_s = -(E + iB) the coefficients of spin s and f_-s those of its conjugate: a complex weight w from s
-    to s' is the 2 x 2 block [[Re w, -Im w], [Im w, Re w]], and [[Re v, Im v], [Im v, -Re v]] is a weight v from -s to s'; from a
-    real scalar, w is a column (Re w, Im w). Any real matrix is such a sum, so nothing is left out and every output is what a
-    field says it is: a real signal stays real.
+    In complex numbers, with f_s = -(E + iB) the coefficients of spin s and f_-s those of its conjugate: a complex weight w
+    from s to s' is the 2 x 2 block [[Re w, -Im w], [Im w, Re w]], and [[Re v, Im v], [Im v, -Re v]] is a weight v from -s to
+    s'; from a real scalar, w is a column (Re w, Im w). Any real matrix is such a sum, so nothing is left out and every
+    output is what a field says it is: a real signal stays real.
 
     Weights start at variance gain^2 / (rows that have the degree): the power of every degree keeps its size through a stack
     with ReLU-like functions, degrees below the highest spin included.

@@ -18,10 +18,10 @@ class Field:
     without the degrees l < s, E and B (`transforms.e_b_modes`), which turn under rotations as any scalar signals do. So a
     feature is real coefficients `(batch, rows, L*L)`, whatever its spins, and every row is rotated by the same `es.rotate`:
 
-        spin after spin, from the lowest: at spin 0 a row for each channel; at spin s > 0 the E of all channels, then the B of all.
+        spin after spin, from the lowest: at spin 0 a row for each channel; at spin s > 0 the E of all channels, then all B.
 
-    Coefficients of degrees l < s are zero; linear layers and transforms ignore what stands there, and give zeros. Spin -s is the conjugate of spin
-    s, and held by it: spins are not negative here. A complex scalar is two channels.
+    Coefficients of degrees l < s are zero; linear layers and transforms ignore what stands there, and give zeros. Spin -s is
+    the conjugate of spin s, and held by it: spins are not negative here. A complex scalar is two channels.
 
     In: a scalar by its coefficients, as they are; a spin signal by `e_b_modes(SpinSHT(grid, L, s)(f))`, as two rows. Out: the
     same, backwards (`parts` takes a tensor apart). A function on SO(3) is a field of the spins 0 .. N, its Fourier modes in

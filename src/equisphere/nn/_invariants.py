@@ -116,15 +116,15 @@ class CrossSpectrum(_Mixtures):
 class Bispectrum(_Mixtures):
     r"""Triple products of three learned mixtures of rows: b_{l1 l2 l} = <[u^l1 x v^l2]^l, w^l> (Kakarala 1992; Kondor 2007).
 
-    [..]^l is the Clebsch-Gordan product over the real harmonics, so that b is a polynomial of degree 3 that no rotation changes;
-    it is divided by sqrt(2l + 1). The bispectrum of one signal (u = v = w) determines it up to rotation, but for exceptions of
-    measure zero; the parts of odd l1 + l2 + l, which vanish where u = v, change sign under reflections (`TripleProduct` is that of
-    (1, 1, 1)).
+    [..]^l is the Clebsch-Gordan product over the real harmonics, so that b is a polynomial of degree 3 that no rotation
+    changes; it is divided by sqrt(2l + 1). The bispectrum of one signal (u = v = w) determines it up to rotation, but for
+    exceptions of measure zero; the parts of odd l1 + l2 + l, which vanish where u = v, change sign under reflections
+    (`TripleProduct` is that of (1, 1, 1)).
 
     Args:
         rows: of the input.
         mixtures: number of triples (u, v, w).
-        bandwidth: band limit of what is looked at: the first bandwidth**2 coefficients. There are about bandwidth^3 / 2 numbers.
+        bandwidth: band limit of what is looked at, the first bandwidth**2 coefficients: about bandwidth^3 / 2 numbers.
 
     Shape:
         `(batch, rows, L*L)`, L at least `bandwidth`, to `(batch, mixtures, number of (l1, l2, l))`, in the order of `degrees`.

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from equisphere.grids import GaussLegendre
 from equisphere.nn._field import Field
-from equisphere.transforms import joined, pointwise_spins
+from equisphere.transforms import pointwise_spins
+from equisphere.transforms._spin_pointwise import joined
 
 
 def fine_grid(bandwidth: int, oversampling: float) -> GaussLegendre:

@@ -77,8 +77,8 @@ def to_wigner(field: Field, c: Float[Tensor, "batch rows coefficients"]) -> Comp
     degree, m, n = so3_degrees_and_orders(L)
     keep = abs(n) <= N
     f = modes.new_zeros(*modes.shape[:2], len(degree))
-    place = (torch.from_numpy(array[keep]).to(c.device) for array in (n + N, degree * degree + degree + m))
-    f[..., torch.from_numpy(keep).to(c.device)] = modes[:, :, *place]
+    mode, place = (torch.from_numpy(array[keep]).to(c.device) for array in (n + N, degree * degree + degree + m))
+    f[..., torch.from_numpy(keep).to(c.device)] = modes[:, :, mode, place]
     return f
 
 

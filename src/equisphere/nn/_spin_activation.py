@@ -21,8 +21,8 @@ class MagnitudeActivation(OnGrid):
     r"""A function of the magnitude at every point, the phase kept: f -> sigma(|f| + b) f / |f|; of scalars, f -> sigma(f).
 
     Turning the local axes multiplies f by a phase, with which this commutes (Esteves et al. 2020, eq. 15; Worrall et al. 2017).
-    |f| is no polynomial: the equivariance error is aliasing, which falls with `oversampling` (see `Activation`). |f| is taken as
-    sqrt(|f|^2 + 1e-6).
+    |f| is no polynomial: the equivariance error is aliasing, which falls with `oversampling` (see `Activation`). |f| is
+    taken as sqrt(|f|^2 + 1e-6).
 
     Args:
         function: sigma, acts on each number alone, for example `torch.relu`.
@@ -117,8 +117,9 @@ class GatedActivation(OnGrid):
         """Apply function and gates to each feature."""
         return self.on_grid(c)
 
-    def values(self, scalars: Tensor, *spins: Tensor) -> list[Tensor]:
+    def values(self, *samples: Tensor) -> list[Tensor]:
         """Function and gates on the samples of each spin."""
+        scalars, *spins = samples
         single, *gates = scalars.split(self._split, dim=1)
         gated = [f * gate.sigmoid() for f, gate in zip(spins, gates, strict=True)]
         return [self.function(single), *gated] if self.target.of(0) else gated
@@ -172,7 +173,7 @@ class SO3Activation(OnGrid):
         gamma = 2 * pi / self.angles * torch.arange(self.angles, dtype=torch.float64)
         turns = gamma[:, None] * torch.arange(1, order + 1)
         waves = sqrt(2) * torch.stack((turns.cos(), turns.sin()), dim=-1).flatten(1)
-        #: of each third angle the factor of F_0, Re F_s and Im F_s `(angles, 2 N + 1)`, in float64 whatever the layer is cast to
+        #: of each third angle the factor of F_0, Re F_s and Im F_s `(angles, 2 N + 1)`, in float64 whatever the layer is
         self._waves = torch.cat((torch.ones(self.angles, 1, dtype=torch.float64), waves), dim=1)
 
     def forward(self, c: Features) -> Features:

@@ -85,8 +85,8 @@ class LiftToSO3(EquivariantLinear):
 class SO3Conv(EquivariantLinear):
     r"""Correlation on SO(3) (Cohen et al. 2018, eq. 6): [psi * f](R) = \int psi(R^-1 Q) f(Q) dQ, summed over input channels.
 
-    (psi * f)^l_mn = sqrt(8 pi^2 / (2l+1)) sum_k f^l_mk conj(psi^l_nk): each column of f^l meets all of the filter. Fields are those
-    of `Field.on_so3`.
+    (psi * f)^l_mn = sqrt(8 pi^2 / (2l+1)) sum_k f^l_mk conj(psi^l_nk): each column of f^l meets all of the filter. Fields
+    are those of `Field.on_so3`.
 
     Args:
         in_channels: functions on SO(3).
@@ -119,10 +119,10 @@ class SO3Conv(EquivariantLinear):
 class PointedConv(RowMaps):
     r"""Correlation with filters that are given at points: h(R) = sum_p psi_p f(R Q_p), summed over input channels.
 
-    The filter is sum_p psi_p delta(Q_p), its support a few rotations Q_p near the identity, the same for all channels (Cohen et al.
-    2018, section 5): a number for each point and pair of channels, whatever the band limit. In coefficients it is a
-    matrix per degree, W^l = sum_p psi_p times that of f(R) -> f(R Q_p); signals on the sphere are functions on SO(3) without a
-    third angle, f(R N) with N the north pole, and R Q_p N runs over points about R N.
+    The filter is sum_p psi_p delta(Q_p), its support a few rotations Q_p near the identity, the same for all channels (Cohen
+    et al. 2018, section 5): a number for each point and pair of channels, whatever the band limit. In coefficients it is a
+    matrix per degree, W^l = sum_p psi_p times that of f(R) -> f(R Q_p); signals on the sphere are functions on SO(3) without
+    a third angle, f(R N) with N the north pole, and R Q_p N runs over points about R N.
 
     Args:
         source: scalars, or a field `on_so3`.

@@ -13,7 +13,7 @@ from equisphere import _checks
 from equisphere.harmonics import clebsch_gordan_real
 from equisphere.nn._field import Field
 from equisphere.nn._on_grid import OnGrid
-from equisphere.transforms import joined
+from equisphere.transforms._spin_pointwise import joined
 
 Features = Float[Tensor, "batch _ coefficients"]
 
@@ -127,15 +127,16 @@ class TensorProduct(nn.Module):
 class SpinProduct(OnGrid):
     r"""The product of two fields at every point: f g of spin s + s', and f conj(g) of spin |s - s'|, channel by channel.
 
-    The cheap form of a Clebsch-Gordan product: a synthesis of each, products, an analysis, on a grid that is exact for degree 2,
-    so that the equivariance error is rounding. In coefficients, of spins s, s' and the sum,
+    The cheap form of a Clebsch-Gordan product: a synthesis of each, products, an analysis, on a grid that is exact for
+    degree 2, so that the equivariance error is rounding. In coefficients, of spins s, s' and the sum,
 
         (f g)_lm = sum sqrt( (2l1+1) (2l2+1) / (4 pi (2l+1)) ) <l1 m1 l2 m2 | l m> <l1 -s l2 -s' | l -(s+s')> f_l1m1 g_l2m2.
 
     Products of two spins that are not 0 have the paths of odd l1 + l2 + l too, which those of scalars lack.
 
-    The channels of each spin of the result, in order, s ascending and then s': f g; then f conj(g) where s >= s', conj(f) g where
-    s < s'; at s = s' > 0 the latter is two scalars, real part (the scalar product) and imaginary part (the cross product).
+    The channels of each spin of the result, in order, s ascending and then s': f g; then f conj(g) where s >= s', conj(f) g
+    where s < s'; at s = s' > 0 the latter is two scalars, real part (the scalar product) and imaginary part (the cross
+    product).
 
     Args:
         left: field of the first input.
@@ -146,7 +147,7 @@ class SpinProduct(OnGrid):
         `(batch, left.rows, L*L)` and `(batch, right.rows, L*L)` to `(batch, target.rows, L*L)`.
 
     Raises:
-        ValueError: where the fields do not go together, no product has a spin that is to be kept, or an input is no such feature.
+        ValueError: where the fields do not go together, no product has a spin that is to be kept, or an input is no feature.
 
     >>> import torch, equisphere as es
     >>> wind, height = es.nn.Field(8, spins=(1,), channels=2), es.nn.Field(8, channels=2)
@@ -211,8 +212,8 @@ class SpinProduct(OnGrid):
 class Gradient(nn.Module):
     r"""Gradient features: of each channel of spin s the one of spin s + 1 that its slope is, by a fixed number for each degree.
 
-    -ð f, of coefficients sqrt((l-s)(l+s+1)) (E + iB) at spin s + 1; of a scalar the vector d_theta f + i / sin(theta) d_phi f, with
-    E = sqrt(l(l+1)) f and B = 0. It has no weights; it is a matrix per degree as `EquivariantLinear` has them.
+    -ð f, of coefficients sqrt((l-s)(l+s+1)) (E + iB) at spin s + 1; of a scalar the vector d_theta f + i / sin(theta) d_phi
+    f, with E = sqrt(l(l+1)) f and B = 0. It has no weights; it is a matrix per degree as `EquivariantLinear` has them.
 
     Args:
         field: of the input.

@@ -24,7 +24,7 @@ from equisphere.transforms._so3 import SO3Transform
 from equisphere.transforms._solid import accumulate_each, solid_harmonics
 from equisphere.transforms._spectrum import power_spectrum
 from equisphere.transforms._spin import SpinSHT, e_b_modes, from_e_b_modes
-from equisphere.transforms._spin_pointwise import joined, pointwise_spins
+from equisphere.transforms._spin_pointwise import pointwise_spins
 from equisphere.transforms._vector import VectorSHT
 
 __all__ = [
@@ -46,7 +46,6 @@ __all__ = [
     "from_e_b_modes",
     "gradient",
     "inverse_laplacian",
-    "joined",
     "laplacian",
     "large_backend",
     "masked_fit",

@@ -35,7 +35,7 @@ def transform(
         to_grid: synthesis, or its transpose.
         weighted: with the quadrature weights, as in `Engine`.
         tolerance: as in `SHT`.
-        spin: of the signals; where it is above 0, columns are first those of E, then as many of B, as samples of Q and U.
+        spin: of the signals; where it is above 0, there are E and B of each, `(L*L, 2, N)`, and Q and U `(*grid.shape, 2, N)`.
     """
     if is_traced(x):
         return _transform(x, grid_name(grid), bandwidth, to_grid, weighted, tolerance, spin)
@@ -45,7 +45,7 @@ def transform(
 
 
 def _engine(grid: Grid, bandwidth: int, tolerance: float | None, spin: int) -> Engine:
-    return spin_ring_engine(grid, bandwidth, spin) if spin else engine_for(grid, bandwidth, tolerance)  # type: ignore[arg-type]
+    return spin_ring_engine(grid, bandwidth, spin) if spin else engine_for(grid, bandwidth, tolerance)
 
 
 #: grids that no few numbers describe: a program that names one runs in the process that recorded it
@@ -87,11 +87,18 @@ def _transform(
     tolerance: float | None = None,
     spin: int = 0,
 ) -> Tensor:
-    engine = _engine(grid_named(grid), bandwidth, tolerance, spin)
+    engine, nodes = _engine(grid_named(grid), bandwidth, tolerance, spin), len(grid_named(grid).shape)
     with torch.autocast(x.device.type, enabled=False):
         if to_grid:  # in one memory order, whatever the engine: compilers rely on it
-            return engine.to_grid(x, weighted).movedim(-1, 0).contiguous().movedim(0, -1)
+            return _nodes_first(
+                engine.to_grid(x, weighted).movedim((0, 1)[:nodes], (-2, -1)[-nodes:]).contiguous(), nodes
+            )
         return engine.from_grid(x, weighted).contiguous()
+
+
+def _nodes_first(f: Tensor, nodes: int) -> Tensor:
+    """Samples whose nodes lie together in memory, `(.., N, *grid.shape)`, as `(*grid.shape, .., N)`."""
+    return f.movedim((-2, -1)[-nodes:], (0, 1)[:nodes])
 
 
 @_transform.register_fake
@@ -104,17 +111,15 @@ def _(
     tolerance: float | None = None,
     spin: int = 0,
 ) -> Tensor:
+    shape = grid_named(grid).shape
+    parts = x.shape[-2:] if spin else x.shape[-1:]
     if to_grid:
-        return x.new_empty(x.shape[-1], *grid_named(grid).shape).movedim(0, -1)
-    return x.new_empty(bandwidth**2, x.shape[-1])
+        return _nodes_first(x.new_empty(*parts, *shape), len(shape))
+    return x.new_empty(bandwidth**2, *parts)
 
 
 def _vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *arguments: Any) -> tuple[Tensor, int]:
     x = x.movedim(in_dims[0] or 0, -2)
-    if arguments[-1]:  # of spin signals, the two components stay outermost
-        x = x.unflatten(-1, (2, -1)).movedim(-3, -2)
-        y = _transform(x.flatten(-3), *arguments).unflatten(-1, x.shape[-3:])
-        return y.movedim(-2, 0).flatten(-2), 0
     y = _transform(x.flatten(-2), *arguments).unflatten(-1, x.shape[-2:])
     return y, y.ndim - 2
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from equisphere import _checks
 from equisphere.grids import GaussLegendre
-from equisphere.transforms._columns import columns, uncolumns
+from equisphere.transforms._columns import columns
 from equisphere.transforms._operator import transform
 
 
@@ -33,6 +33,9 @@ def pointwise_spins(
         grid: carries the band limit of the features and, to be exact, that of the function's values.
         bandwidth: band limit of the result.
 
+    Raises:
+        ValueError: where the grid does not carry the band limits, or the function does not give samples of each spin.
+
     >>> import torch
     >>> E_and_B = torch.randn(3, 2, 16)
     >>> power = pointwise_spins(lambda f: [f.square().sum(0)], [E_and_B], (1, 0), GaussLegendre(6, nlat=6), 4)
@@ -41,18 +44,30 @@ def pointwise_spins(
     """
     L = _checks.bandwidth_of(features[0])
     given, wanted = spins[: len(features)], spins[len(features) :]
+    if not isinstance(grid, GaussLegendre) or grid.nlat % 2 or grid.exact_degree < 2 * (max(L, bandwidth) - 1):
+        raise ValueError(
+            "functions of samples need a GaussLegendre grid with an even number of rings that carries the band limits "
+            f"{L} and {bandwidth}, got {grid}."
+        )
     samples = []
     for spin, c in zip(given, features, strict=True):
-        whole = c.unflatten(1, (2, -1)).transpose(0, 1) if spin else c
-        f = transform(columns(whole, 1), grid, L, to_grid=True, weighted=False, spin=spin)
-        samples.append(f.movedim(-1, 0).unflatten(0, whole.shape[:-1]))
+        x = columns(c.unflatten(1, (2, -1)).transpose(1, 2), 2).transpose(0, 1) if spin else columns(c, 1)
+        f = transform(x, grid, L, to_grid=True, weighted=False, spin=spin)
+        samples.append(f.movedim((0, 1), (-2, -1)).unflatten(-3, (len(c), -1)))
     out = []
-    for spin, f in zip(wanted, function(*samples), strict=True):
-        x = f.flatten(0, -3).movedim(0, -1)
-        c = uncolumns(transform(x, grid, bandwidth, to_grid=False, weighted=True, spin=spin), f.shape[:-2])
-        if spin:  # written row after row, as the next layer reads
-            c = c.permute(3, 1, 0, 2).flatten(2).permute(1, 2, 0)
-        out.append(c.to(features[0].dtype))
+    values = function(*samples)
+    dims = [5 if spin else 4 for spin in wanted]
+    if [f.ndim for f in values] != dims or any(f.shape[-2:] != grid.shape for f in values):
+        raise ValueError(
+            f"the function must give samples of the spins {tuple(wanted)}: (batch, channels, nlat, nlon) at spin 0 and "
+            f"(2, batch, channels, nlat, nlon) above, got {[tuple(f.shape) for f in values]}."
+        )
+    for spin, f in zip(wanted, values, strict=True):
+        x = f.flatten(-4, -3).movedim((-2, -1), (0, 1))
+        c = transform(x, grid, bandwidth, to_grid=False, weighted=True, spin=spin).unflatten(-1, f.shape[-4:-2])
+        if spin:  # (L*L, 2, batch, channels): written row after row, as the next layer reads
+            c = c.transpose(1, 2).flatten(2)
+        out.append(c.permute(1, 2, 0).to(features[0].dtype))
     return out
 
 

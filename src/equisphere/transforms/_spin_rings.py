@@ -7,7 +7,7 @@ waves over sqrt2 cos(m phi) and sqrt2 sin(m phi) are
 and those of order 0, W E_0 and W B_0 with W = -k_l d^l_{0,-s}. The steps and the memory order are those of the scalar engine,
 so that the samples of fields of any spin lie alike.
 
-Columns: first all E, then all B; samples: first all Q, then all U.
+Coefficients `(L*L, 2, n)` hold E and B of n signals, samples `(nlat, nlon, 2, n)` Q and U, which lie as (2, n, nlat, nlon).
 """
 
 from functools import lru_cache
@@ -20,9 +20,10 @@ from torch import Tensor
 
 from equisphere.grids import RingGrid
 from equisphere.harmonics import wigner_d_orders
-from equisphere.transforms._engine import CACHED_NUMBERS, FEWEST_SIGNALS
+from equisphere.transforms._engine import CHUNK_NUMBERS, FEWEST_SIGNALS
 from equisphere.transforms._fourier import fourier
 from equisphere.transforms._layout import Layout
+from equisphere.transforms._workspace import workspace
 
 
 class SpinRingEngine:
@@ -62,17 +63,12 @@ class SpinRingEngine:
         return made
 
     def _index(self, x: Tensor) -> tuple[Tensor, ...]:
-        """What each term (row, cosine or sine, Q or U) reads; the two that each coefficient is read by; factors of the terms."""
+        """What each term (row, cosine or sine, Q or U) reads; the two that read each coefficient; factors of the terms."""
         key = (x.dtype, x.device)
         if key not in self._tables:
-            terms, sign, order, back = self._places()
-            factors = []
-            for direction in ("synthesis", "analysis"):
-                cosine, sine = (1.0, 1.0) if self.fourier.scale is None else self.fourier.scale[direction]
-                scale = np.where(order[:, None] > 0, [cosine, sine], 1.0)[..., None]
-                factors.append(torch.from_numpy((sign * scale)[..., None]).to(x))
+            terms, sign, back = self._places()
             index = (torch.from_numpy(array.ravel()).to(x.device) for array in (terms, back[0], back[1]))
-            self._tables[key] = [*index, *factors]
+            self._tables[key] = [*index, torch.from_numpy(sign[..., None]).to(x)]
         return tuple(self._tables[key])
 
     def _places(self) -> tuple[np.ndarray, ...]:
@@ -80,14 +76,13 @@ class SpinRingEngine:
         size = L * L
         rows = 2 * layout.rows
         terms, sign = np.zeros((rows, 2, 2), np.int64), np.ones((rows, 2, 2))
-        order, back = np.zeros(rows, np.int64), np.zeros((2, 2 * size), np.int64)
+        back = np.zeros((2, 2 * size), np.int64)
         for block, orders in zip(layout.blocks, self._orders, strict=True):
             for i, m in enumerate(orders):
                 first = 2 * (block.rows.start + i * block.terms)
                 l = np.arange(m, min(m + block.terms, L))
                 w = first + np.arange(len(l))
                 x = w + block.terms
-                order[first : first + 2 * block.terms] = m
                 cosine, sine = l * l + l + m, l * l + l - m
                 terms[w] = np.stack((cosine, cosine + size, sine, sine + size), 1).reshape(-1, 2, 2)
                 terms[x] = np.stack((sine + size, sine, cosine + size, cosine), 1).reshape(-1, 2, 2)
@@ -95,51 +90,52 @@ class SpinRingEngine:
                 for flat, here, there in ((cosine, 0, 3), (cosine + size, 1, 2), (sine, 2, 1), (sine + size, 3, 0)):
                     if m or here < 2:  # there is no order -0
                         back[0, flat], back[1, flat] = 4 * w + here, 4 * x + there
-        return terms, sign, order, back
+        return terms, sign, back
 
-    def to_grid(self, c: Float[Tensor, "coefficients n"], weighted: bool) -> Float[Tensor, "nlat nlon n"]:
+    def to_grid(self, c: Float[Tensor, "coefficients 2 n"], weighted: bool) -> Float[Tensor, "nlat nlon 2 n"]:
         """Samples Q and U of E and B; `weighted` multiplies them by the quadrature weights (adjoint of analysis)."""
-        n = c.shape[-1] // 2
-        c = torch.cat(c.chunk(2, dim=1))
-        rows, _, _, factor, _ = self._index(c)
+        n = c.shape[-1]
+        c = c.transpose(0, 1).reshape(-1, n)
+        rows, _, _, factor = self._index(c)
         nlat, nlon = self.grid.shape
         f = c.new_empty(2, n, nlat, nlon)
-        exact = self.fourier.pairs == self.bandwidth
         for part in self._chunks(c, n):
             few = part.stop - part.start
             terms = (c[:, part].index_select(0, rows).view(-1, 2, 2, few) * factor).view(-1, 4 * few)
-            waves = (c.new_empty if exact else c.new_zeros)(self.fourier.pairs, 4 * few, nlat)
+            waves = workspace("waves", c, self.bandwidth, 4 * few, nlat)
             for block, table in zip(self.layout.blocks, self._wigner(c, weighted), strict=True):
                 here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (-1, 2 * block.terms))
                 torch.bmm(here.mT, table, out=waves[block.orders])
             whole = few == n
             samples = f if whole else c.new_empty(2, few, nlat, nlon)
-            self.fourier.synthesis(waves.view(2 * self.fourier.pairs, -1), samples.view(-1, nlon))
+            self.fourier.synthesis(waves.view(1, -1, 2 * few, nlat), None, samples.view(1, -1, nlat, nlon))
             if not whole:
                 f[:, part] = samples
-        return f.flatten(0, 1).movedim(0, -1)
+        return f.permute(2, 3, 0, 1)
 
-    def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
+    def from_grid(self, f: Float[Tensor, "nlat nlon 2 n"], weighted: bool) -> Float[Tensor, "coefficients 2 n"]:
         """Sums over the samples, the transpose; `weighted` makes them the quadrature of analysis."""
-        f = f.flatten(0, 1).T.contiguous().unflatten(1, self.grid.shape).unflatten(0, (2, -1))
+        f = f.permute(2, 3, 0, 1).contiguous()
         n, size = f.shape[1], self.bandwidth**2
-        _, first, second, _, factor = self._index(f)
+        _, first, second, factor = self._index(f)
         c = f.new_empty(2 * size, n)
         for part in self._chunks(f, n):
             few = part.stop - part.start
-            waves = self.fourier.analysis(f[:, part].reshape(-1, self.grid.nlon)).view(-1, 4 * few, self.grid.nlat)
+            waves = workspace("waves", f, self.bandwidth, 4 * few, self.grid.nlat)
+            samples = f[:, part].reshape(1, -1, *self.grid.shape)
+            self.fourier.analysis(samples, waves.view(1, -1, 2 * few, self.grid.nlat), None)
             terms = f.new_empty(2 * self.layout.rows, 4 * few)
             for block, table in zip(self.layout.blocks, self._wigner(f, weighted), strict=True):
                 here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (-1, 2 * block.terms))
                 torch.bmm(table, waves[block.orders].mT, out=here)
             rows = (terms.view(-1, 2, 2, few) * factor).view(-1, few)
             torch.add(rows.index_select(0, first), rows.index_select(0, second), out=c[:, part])
-        return torch.cat(c.chunk(2), dim=1)
+        return c.unflatten(0, (2, -1)).transpose(0, 1)
 
     def _chunks(self, x: Tensor, signals: int) -> list[slice]:
         size = signals
         if x.device.type == "cpu":
-            size = max(FEWEST_SIGNALS, CACHED_NUMBERS // (self.grid.nlat * self.grid.nlon)) // 2
+            size = max(2 * FEWEST_SIGNALS, CHUNK_NUMBERS // (self.grid.nlat * self.grid.nlon)) // 2
         return [slice(i, min(i + size, signals)) for i in range(0, signals, size)]
 
 

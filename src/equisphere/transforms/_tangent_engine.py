@@ -12,6 +12,7 @@ from equisphere.grids import GaussLegendre
 from equisphere.harmonics import associated_legendre
 from equisphere.transforms._fourier import MatrixFourier
 from equisphere.transforms._recurrence import epsilon
+from equisphere.transforms._workspace import workspace
 
 #: signals at a time on a CPU, so that what lies between the steps stays in the cache
 SIGNALS = 128
@@ -40,8 +41,8 @@ class TangentEngine:
         for part in self._chunks(c, n):
             for rows, _, table, component in zip(*self._step(c), samples, strict=True):
                 terms = c[:, part].index_select(0, rows).view(len(table), self.bandwidth, -1)
-                waves = torch.bmm(terms.mT, table)
-                self.fourier.synthesis(waves.flatten(1), component[part].view(-1, nlon))
+                waves = workspace("waves", c, len(table), terms.shape[-1], nlat)
+                self.fourier.synthesis(torch.bmm(terms.mT, table, out=waves)[None], None, component[None, part])
         return samples.flatten(0, 1)
 
     def from_grid(self, u: Float[Tensor, "components_of_n nlat nlon"]) -> Float[Tensor, "coefficients n"]:
@@ -52,7 +53,8 @@ class TangentEngine:
         for part in self._chunks(u, n):
             sums = []
             for _, back, table, component in zip(*self._step(u), samples, strict=True):
-                waves = self.fourier.analysis(component[part].flatten(0, 1)).view(len(table), -1, self.grid.nlat)
+                waves = workspace("waves", u, len(table), part.stop - part.start, self.grid.nlat)
+                self.fourier.analysis(component[None, part], waves[None], None)
                 sums.append(torch.bmm(table, waves.mT).flatten(0, 1).index_select(0, back))
             torch.add(*sums, out=c[:, part])
         return c
