@@ -90,7 +90,9 @@ def _transform(
     engine, nodes = _engine(grid_named(grid), bandwidth, tolerance, spin), len(grid_named(grid).shape)
     with torch.autocast(x.device.type, enabled=False):
         if to_grid:  # in one memory order, whatever the engine: compilers rely on it
-            return _nodes_first(engine.to_grid(x, weighted).movedim((0, 1)[:nodes], (-2, -1)[-nodes:]).contiguous(), nodes)
+            return _nodes_first(
+                engine.to_grid(x, weighted).movedim((0, 1)[:nodes], (-2, -1)[-nodes:]).contiguous(), nodes
+            )
         return engine.from_grid(x, weighted).contiguous()
 
 
