@@ -1,5 +1,4 @@
-"""Measure alignment, the transform on SO(3), spin and the layers of fields; write the tables of docs/alignment.md, spin.md
-and directional.md.
+"""Measure alignment, SO(3), spin and layers of fields; write the tables of docs/alignment.md, spin.md, directional.md.
 
     EQUISPHERE_DATA=folder python docs/write_directional.py [names of tables]
 

@@ -37,6 +37,7 @@ class Esteves2020(ConfiguredModule):
     Raises:
         ValueError: where the numbers do not fit together, or an input does not fit the network.
 
+    >>> import torch
     >>> model = Esteves2020(bandwidth=8, channels=(2, 2, 2, 3, 3, 3)).eval()
     >>> model(torch.randn(5, 1, 64)).shape
     torch.Size([5, 10])
