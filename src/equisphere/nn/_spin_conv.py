@@ -83,7 +83,7 @@ class LiftToSO3(EquivariantLinear):
 
 
 class SO3Conv(EquivariantLinear):
-    r"""Correlation on SO(3) (Cohen et al. 2018, section 3): [psi * f](R) = \int psi(R^-1 Q) f(Q) dQ, summed over input channels.
+    r"""Correlation on SO(3) (Cohen et al. 2018, section 3): [psi * f](R) = \int psi(R^-1 Q) f(Q) dQ, summed over channels.
 
     (psi * f)^l_mn = sqrt(8 pi^2 / (2l+1)) sum_k f^l_mk conj(psi^l_nk): each column of f^l meets all of the filter. Fields
     are those of `Field.on_so3`.
