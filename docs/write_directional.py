@@ -1,4 +1,4 @@
-"""Measure alignment, the transform on SO(3) and spin, and write the tables of docs/alignment.md and docs/spin.md.
+"""Measure alignment, SO(3), spin and layers of fields; write the tables of docs/alignment.md, spin.md, directional.md.
 
     EQUISPHERE_DATA=folder python docs/write_directional.py [names of tables]
 
@@ -25,10 +25,16 @@ import torch
 from torch import Tensor
 
 import equisphere as es
+from equisphere import nn
 from equisphere.data import read_coefficients
 from equisphere.harmonics import degrees_and_orders
+from equisphere.models import SphericalClassifier, SpinClassifier
+from equisphere.nn import Field
+from equisphere.train._recipes import DIRECTED
 from equisphere.transforms import SO3Transform, SpinSHT
+from equisphere.transforms._engine import ring_engine
 from equisphere.transforms._so3_tables import wigner_tables
+from equisphere.transforms._spin_rings import spin_ring_engine
 
 DOCS = Path(__file__).parent
 DATA = Path(os.environ.get("EQUISPHERE_DATA", "."))
@@ -44,6 +50,9 @@ def main() -> None:
         ("alignment", "so3", so3),
         ("spin", "accuracy", accuracy),
         ("spin", "time", spin_time),
+        ("directional", "layers", layers),
+        ("directional", "against e3nn", against_e3nn),
+        ("directional", "step", training_step),
     ):
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
@@ -201,6 +210,110 @@ def spin_time() -> str:
             cells.append(f"{clocked(lambda s=sht, c=c: s(s.inverse(c))) / n:.2f}")
         rows.append(f"| {L} | " + " | ".join(cells) + " |")
     return "\n".join(["| band limit | one map | of 32 maps, each |", "|---|---|---|", *rows])
+
+
+def feature(field: Field, n: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Normal coefficients, zero below the spin."""
+    c = torch.randn(n, *field.shape, dtype=dtype)
+    for spin, part in field.parts(c).items():
+        part[..., : spin**2] = 0
+    return c
+
+
+def layers(L: int = 16, n: int = 8) -> str:
+    """Equivariance error of every layer of fields, ||T(R.f) - R.T(f)|| / ||R.T(f)||, the largest over random rotations."""
+    mixed, so3 = Field(L, (0, 1, 2), 4), Field.on_so3(L, 2, 4)
+    silu = torch.nn.SiLU()
+    made: list[tuple[torch.nn.Module, tuple[Field, ...]]] = [
+        (nn.EquivariantLinear(mixed, mixed), (mixed,)),
+        (nn.LiftToSO3(4, 4, L, order=L - 1), (Field(L, channels=4),)),
+        (nn.SO3Conv(4, 4, L, order=2), (so3,)),
+        (nn.SpinConv(4, 4, L), (Field(L, (0, 1), 4),)),
+        (nn.Gradient(mixed), (mixed,)),
+        (nn.SpinBatchNorm(mixed), (mixed,)),
+        (nn.TensorProduct(4, L // 2), (Field(L // 2, channels=4),) * 2),
+        (nn.SpinProduct(mixed, mixed), (mixed, mixed)),
+        (nn.SO3Activation(torch.square, so3), (so3,)),
+        (nn.CrossSpectrum(mixed.rows, 8), (mixed,)),
+        (nn.Bispectrum(mixed.rows, 8, bandwidth=4), (mixed,)),
+    ]
+    for s in (1.5, 2, 4):
+        made += [(nn.GatedActivation(silu, mixed, s), (nn.GatedActivation(silu, mixed).source,))]
+        made += [(nn.MagnitudeActivation(torch.relu, mixed, s), (mixed,)), (nn.SO3Activation(silu, so3, s), (so3,))]
+        made += [(nn.SO3Activation(torch.relu, so3, s), (so3,))]
+    R = es.random_rotations(n, torch.Generator().manual_seed(0), torch.float64)[:, None]
+    rows = []
+    for layer, fields in made:
+        cells = []
+        for dtype in (torch.float32, torch.float64):
+            layer.to(dtype)
+            c = [feature(field, n, dtype) for field in fields]
+            with torch.no_grad():
+                turned, y = layer(*(es.rotate(x, R) for x in c)), layer(*c)
+            wanted = y if getattr(layer, "gives_invariants", False) else es.rotate(y, R)
+            error = (turned - wanted).flatten(1).norm(dim=1) / wanted.flatten(1).norm(dim=1)
+            cells.append(f"{error.max():.1e}")
+        name = type(layer).__name__
+        if isinstance(layer, nn.GatedActivation | nn.MagnitudeActivation | nn.SO3Activation):
+            function = getattr(layer.function, "__name__", type(layer.function).__name__)
+            name += f", {function}, oversampling {layer.oversampling:g}"
+        rows.append(f"| {name} | {cells[0]} | {cells[1]} |")
+    return "\n".join(["| layer | error, float32 | error, float64 |", "|---|---|---|", *rows])
+
+
+def against_e3nn(channels: int = 8, batch: int = 16) -> str:
+    """A correlation on SO(3) and a pointwise function of as many samples, forth and back, here and by e3nn's dense grid."""
+    from e3nn import o3
+    from e3nn.nn import SO3Activation as TheirActivation
+
+    rows = []
+    for L in (4, 6, 8):
+        field = Field.on_so3(L, L - 1, channels)
+        ours = torch.nn.Sequential(
+            nn.SO3Conv(channels, channels, L, L - 1, bias=False), nn.SO3Activation(torch.tanh, field, 1.5, angles=3 * L)
+        )
+        irreps = o3.Irreps([(2 * l + 1, (l, 1)) for l in range(L)])
+        rings = ours[1].grid.nlat
+        theirs = torch.nn.Sequential(
+            o3.Linear(irreps, irreps, f_in=channels, f_out=channels),
+            TheirActivation(L - 1, L - 1, torch.tanh, rings // 2),
+        )
+        inputs = feature(field, batch), torch.randn(batch, channels, irreps.dim)
+        cells = []
+        for net, c in zip((ours, theirs), inputs, strict=True):
+            cells.append(f"{clocked(lambda net=net, c=c: net(c).square().sum().backward()):.1f}")
+        engines = [spin_ring_engine(ours[1].grid, L, s) for s in range(1, L)]
+        tables = [t for e in engines for key, ts in e._tables.items() for t in ts]
+        tables += [t for ts in ring_engine(ours[1].grid, L)._tables.values() for t in ts]
+        sizes = [sum(t.numel() * t.element_size() for t in ts) / 1e6 for ts in (tables, list(theirs.buffers()))]
+        rows.append(f"| {L} | {cells[0]} | {cells[1]} | {sizes[0]:.2f} | {sizes[1]:.1f} |")
+    head = "| band limit | here, ms | e3nn, ms | tables here, MB | e3nn's, MB |"
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
+
+
+def training_step(batch: int = 64) -> str:
+    """A step of AdamW of classifiers of about 58,000 parameters."""
+    shared = {"anchors": 8, "hidden": 24, "triples": 24}
+    made = {
+        "`SphericalClassifier`, 12 pairs (recipe spherical-mnist)": SphericalClassifier(**DIRECTED),
+        "`SpinClassifier`, spins 0, 1, SiLU on SO(3)": SpinClassifier(spins=(0, 1), **shared),
+        "`SpinClassifier`, spins 0, 1, 2, SiLU on SO(3)": SpinClassifier(spins=(0, 1, 2), channels=(8,) * 5, **shared),
+        "`SpinClassifier`, spins 0, 1, gates": SpinClassifier(spins=(0, 1), channels=(11,) * 5, kind="gated", **shared),
+        "`SpinClassifier`, spins 0, 1, magnitudes": SpinClassifier(spins=(0, 1), kind="magnitude", **shared),
+    }
+    rows = []
+    for name, model in made.items():
+        optimizer = torch.optim.AdamW(model.parameters())
+        c, labels = torch.randn(batch, 1, model.bandwidth**2), torch.arange(batch) % 10
+
+        def step(model=model, optimizer=optimizer, c=c, labels=labels) -> None:
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(c), labels).backward()
+            optimizer.step()
+
+        size = sum(p.numel() for p in model.parameters())
+        rows.append(f"| {name} | {size:,} | {clocked(step):.0f} |")
+    return "\n".join(["| network | parameters | ms a step of 64 signals |", "|---|---|---|", *rows])
 
 
 if __name__ == "__main__":

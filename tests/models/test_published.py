@@ -110,3 +110,13 @@ def test_what_does_not_fit_is_refused(what):
     call, words = BAD[what]
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.usefixtures("as_user")
+@pytest.mark.parametrize("name", ["Cohen2018", "SpinClassifier so3"])
+def test_networks_can_be_exported(name):
+    make, channels = SMALL[name]
+    net = make().eval()
+    c = randn(2, channels, net.bandwidth**2, dtype=torch.float32)
+    program = torch.export.export(net, (c,))
+    torch.testing.assert_close(program.module()(c), net(c))

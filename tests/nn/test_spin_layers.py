@@ -212,3 +212,10 @@ def test_a_spin_read_as_another_fails_the_contract():
     mixed = pointwise_spins(lambda f: [f], [a], (1, 2), straight.grid, L)[0]
     turned = pointwise_spins(lambda f: [f], [es.rotate(a, R)], (1, 2), straight.grid, L)[0]
     assert relative_error(turned, es.rotate(mixed, R)) > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_on_grids_half_precision_is_single_precision_rounded_once(dtype):
+    half = feature(ON_SO3, dtype=torch.float32).to(dtype)
+    layer = SO3Activation(torch.tanh, ON_SO3)
+    assert torch.equal(layer(half), layer(half.float()).to(dtype))

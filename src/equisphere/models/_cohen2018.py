@@ -36,7 +36,7 @@ def near_identity(
 
 
 class Cohen2018(ConfiguredModule):
-    r"""Correlation on the sphere, ReLU, correlation on SO(3), ReLU, integral over SO(3), linear (arXiv 1801.10130, 5.2).
+    r"""Correlation on the sphere, ReLU, correlation on SO(3), ReLU, integral over SO(3), linear (arXiv 1801.10130).
 
     Filters are given at rotations near the identity (`nn.PointedConv`): 24 points of the sphere, 72 rotations. Functions on
     SO(3) keep all Fourier modes of the third angle. Differences to the paper's program: features stay in coefficients, and ReLU

@@ -13,7 +13,7 @@ from equisphere.nn import Activation, GlobalPool, SpectralBatchNorm, SpectralPoo
 
 
 class Esteves2018(ConfiguredModule):
-    r"""Two branches of eight zonal convolutions, for the distances of a shape and for its angles (arXiv 1711.06721, 5.1).
+    r"""Two branches of eight zonal convolutions, for the distances of a shape and for its angles (arXiv 1711.06721).
 
     Each branch sees one channel. Every convolution (8 anchors over the degrees) is followed by batch normalisation and
     PReLU; the band limit halves after the third, fifth and seventh, and before these the first branch receives the features

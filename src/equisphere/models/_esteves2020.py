@@ -12,7 +12,7 @@ from equisphere.nn import EquivariantLinear, Field, MagnitudeActivation, MeanMag
 
 
 class Esteves2020(ConfiguredModule):
-    r"""Six spin-weighted convolutions between the spins 0 and 1, then means (arXiv 2006.10731, 5.1).
+    r"""Six spin-weighted convolutions between the spins 0 and 1, then means (arXiv 2006.10731).
 
     Each convolution (6, 6, 4, 4, 3, 3 anchors over the degrees) is followed by batch normalisation, leaky ReLU on spin 0 (whose
     values are real in the paper, too) and ReLU of the magnitude, with a learned bias, on spin 1. The band limit halves
@@ -37,6 +37,7 @@ class Esteves2020(ConfiguredModule):
     Raises:
         ValueError: where the numbers do not fit together, or an input does not fit the network.
 
+    >>> import torch
     >>> model = Esteves2020(bandwidth=8, channels=(2, 2, 2, 3, 3, 3)).eval()
     >>> model(torch.randn(5, 1, 64)).shape
     torch.Size([5, 10])

@@ -10,7 +10,7 @@ from torch import Tensor
 from equisphere import _checks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Field:
     r"""The type of a feature: its spins, the channels of each, its band limit; and where everything stands in a tensor of it.
 

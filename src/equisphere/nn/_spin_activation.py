@@ -20,7 +20,7 @@ EPSILON = 1e-6
 class MagnitudeActivation(OnGrid):
     r"""A function of the magnitude at every point, the phase kept: f -> sigma(|f| + b) f / |f|; of scalars, f -> sigma(f).
 
-    Turning the local axes multiplies f by a phase, with which this commutes (Esteves et al. 2020, eq. 15; Worrall et al. 2017).
+    Turning the local axes multiplies f by a phase, with which this commutes (Esteves et al. 2020; Worrall et al. 2017).
     |f| is no polynomial: the equivariance error is aliasing, which falls with `oversampling` (see `Activation`). |f| is
     taken as sqrt(|f|^2 + 1e-6).
 

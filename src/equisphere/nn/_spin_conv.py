@@ -12,7 +12,7 @@ from equisphere.nn._so3_fields import function_order, right_translations
 
 
 class SpinConv(EquivariantLinear):
-    """Spin-weighted spherical convolution (Esteves et al. 2020, section 4.2), between two sets of spins.
+    """Spin-weighted spherical convolution (Esteves et al. 2020, eq. 13), between two sets of spins.
 
     f^l_m(s') = sum over spins s of f^l_m(s) k^l(s, s'): a complex number for each degree and pair of spins. Spins stand for
     their negatives too (see `Field`), so that the layer is the paper's for the spins {-s, s}; scalars are real here.
@@ -49,7 +49,7 @@ class SpinConv(EquivariantLinear):
 
 
 class LiftToSO3(EquivariantLinear):
-    r"""Correlation of signals on the sphere with learned filters, a function of rotations (Cohen et al. 2018, eq. 4).
+    r"""Correlation of signals on the sphere with learned filters, a function of rotations (Cohen et al. 2018, section 3).
 
     [psi * f](R) = \int psi(R^-1 x) f(x) dx, summed over input channels, kept to the Fourier modes |n| <= order in the third
     angle: (psi * f)^l_mn = f_lm conj(psi_ln) up to a constant. The result is a field of the spins 0 .. order (`Field.on_so3`).
@@ -83,7 +83,7 @@ class LiftToSO3(EquivariantLinear):
 
 
 class SO3Conv(EquivariantLinear):
-    r"""Correlation on SO(3) (Cohen et al. 2018, eq. 6): [psi * f](R) = \int psi(R^-1 Q) f(Q) dQ, summed over input channels.
+    r"""Correlation on SO(3) (Cohen et al. 2018, section 3): [psi * f](R) = \int psi(R^-1 Q) f(Q) dQ, summed over channels.
 
     (psi * f)^l_mn = sqrt(8 pi^2 / (2l+1)) sum_k f^l_mk conj(psi^l_nk): each column of f^l meets all of the filter. Fields
     are those of `Field.on_so3`.

@@ -56,7 +56,7 @@ class TensorProduct(nn.Module):
 
     out^l = sum_{l1, l2} w_{l1 l2 l} [a^l1 x b^l2]^l, with [..]^l_m = sum <l1 m1 l2 m2 | l m> a_m1 b_m2 over the real harmonics
     (`harmonics.clebsch_gordan_real`): all that is bilinear and commutes with rotations, row by row (Kondor et al. 2018; Cobb
-    et al. 2021, eq. 11). No grid is visited, so the equivariance error is rounding, whatever the weights. The paths of odd
+    et al. 2021). No grid is visited, so the equivariance error is rounding, whatever the weights. The paths of odd
     l1 + l2 + l are products that a product of scalar functions does not have: they change sign under reflections.
 
     Time grows as L^5 a row: for low band limits. `SpinProduct` is the product at every point instead, in O(L^3): the weights
