@@ -36,8 +36,8 @@ class SphericalUNet(ConfiguredModule):
         oversampling: as in `nn.Activation`.
         dropout: probability at which a channel of the deepest block is dropped, as a whole, while training.
         pairs: in each block, how many pairs of its channels are compared by direction (`nn.DirectionalActivation`).
-        direct: add a zonal convolution of the input to the output, a linear forecast or filter for the rest to improve upon; both
-            begin at zero.
+        direct: add a zonal convolution of the input to the output, a linear forecast or filter for the rest to improve upon;
+            both begin at zero.
 
     Shape:
         coefficients `(batch, in_channels, bandwidths[0]**2)` to `(batch, out_channels, bandwidths[0]**2)`.
