@@ -37,7 +37,8 @@ def run(*arguments, code=0):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["demo"], ["train"], ["evaluate"], ["predict"], ["project"], ["audit"], ["align"], ["info"]]
+    "command",
+    [[], ["demo"], ["train"], ["evaluate"], ["predict"], ["project"], ["search"], ["audit"], ["align"], ["info"]],
 )
 def test_help_teaches(command):
     text = run(*command, "--help").stdout

@@ -4,6 +4,7 @@ from equisphere.train._demo import run_demo
 from equisphere.train._evaluate import figures_of, measure, predictions
 from equisphere.train._fit import Run, RunError, fit, recorded
 from equisphere.train._recipes import DATA_SETS, RECIPES, Recipe, recipe_of
+from equisphere.train._retrieval import describe_shape, descriptors, most_similar, retrieval_figures
 from equisphere.train._tasks import TASKS, Classification, Regression, Task
 
 __all__ = [
@@ -16,11 +17,15 @@ __all__ = [
     "Run",
     "RunError",
     "Task",
+    "describe_shape",
+    "descriptors",
     "figures_of",
     "fit",
     "measure",
+    "most_similar",
     "predictions",
     "recipe_of",
     "recorded",
+    "retrieval_figures",
     "run_demo",
 ]
