@@ -168,7 +168,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe("pano-layout", "SphericalUNet", PANORAMAS, "segmentation", "panoramas", epochs=80, batch_size=8),
         Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=80, batch_size=8),
         Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=40, batch_size=8),
-        Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=12, batch_size=16),
+        Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=8, batch_size=16),
         SHAPES.changed(name="modelnet10", data="modelnet10"),
         SHAPES.changed(name="modelnet40", data="modelnet40"),
         SHAPES.changed(name="shapes69", data="shapes69", settings=NARROWER, options=SURFACES, epochs=40),
