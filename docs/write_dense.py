@@ -95,7 +95,7 @@ def wind_baselines() -> dict[str, float]:
     local = (train[:, -1] * train[:, -2]).sum((0, 1)) / train[:, -2].square().sum((0, 1))
     return {
         "persistence: last month's wind": rmse(torch.stack([data.winds[m] - data.winds[m - 1] for m in months])),
-        "climatology: the month's mean over the years of training": rmse(test[:, -1]),
+        "climatology: the month's mean over the years before": rmse(test[:, -1]),
         "climatology, and last month's departure from it": rmse(test[:, -1] - test[:, -2]),
         f"the same, damped by {float(one[0]):.2f}": rmse(test[:, -1] - one[0] * test[:, -2]),
         f"and {float(two[1]):.2f} of the last year's, {float(two[0]):.2f} of last month's": rmse(
