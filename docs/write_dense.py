@@ -224,30 +224,37 @@ def audit_table() -> str:
 
 def panoramas() -> str:
     """The table of panoramas."""
-    lines = ["| network | parameters | mIoU upright | tilted | difference | seconds | memory |", "|" + " --- |" * 7]
-    runs: list[dict[str, Any]] = []
+    lines = [
+        "| network | seeds | parameters | mIoU upright | tilted | difference | seconds | memory |",
+        "|" + " --- |" * 8,
+    ]
+    first: list[dict[str, Any]] = []
     for name, words in ROWS.items():
         runs = kept(f"dense-{name}-[0-9]")
         if not runs:
-            return ""
+            continue
+        first = first or runs
         upright, tilted = ([100 * r["figures"]["test_miou"][key] for r in runs] for key in ("upright", "tilted"))
         apart = [b - a for a, b in zip(upright, tilted, strict=True)]
         seconds = mean(r["figures"]["seconds"] for r in runs)
         memory = max(r["figures"]["peak_memory_mb"] for r in runs)
         cells = [
             words,
+            str(len(runs)),
             f"{runs[0]['figures']['parameters']:,}",
             *(spread(x) for x in (upright, tilted)),
             spread(apart, 2),
         ]
         lines.append("| " + " | ".join([*cells, f"{seconds:.0f}", f"{memory} MB"]) + " |")
-    samples = [r["figures"]["samples"] for r in runs]
+    if not first:
+        return ""
+    samples = [r["figures"]["samples"] for r in first]
     sizes = {part: " / ".join(str(s[part]) for s in samples) for part in samples[0]}
     lines += [
         "",
-        f"Mean ± standard deviation over {len(runs)} seeds, each with a division of the 11 rooms of its own "
+        "mIoU in %, mean ± standard deviation over the seeds, each with a division of the 11 rooms of its own "
         f"({sizes['train']} pictures to train on, {sizes['validation']} to choose the epoch by, {sizes['test']} to test on), "
-        f"{runs[0]['figures']['epoch']} epochs ({runs[0]['machine']}).",
+        f"{first[0]['figures']['epoch']} epochs ({first[0]['machine']}).",
     ]
     return "\n".join(lines)
 
