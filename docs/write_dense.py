@@ -15,6 +15,7 @@ data are those of the folder that EQUISPHERE_DATA names. Without arguments the p
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -144,6 +145,8 @@ def wiener(data: MaskedSky) -> tuple[float, float]:
     return (squared / area) ** 0.5, (time.perf_counter() - began) / len(second)
 
 
+#: which picture of the test part is drawn, and from which longitude
+ROOM, LONGITUDE = 16, 4.4
 PANORAMIC = ("pano-layout", "pano-layout-planar")
 ROWS = {
     "pano-layout": "`SphericalUNet`, trained upright",
@@ -156,11 +159,13 @@ def draw(networks: dict[str, models.ConfiguredModule]) -> None:
     """A room upright and tilted, its labels, and what both networks make of it: docs/dense.png."""
     data = load_panoramas()
     L = 48
-    index = data.indices("test")[[4]]
+    index = data.indices("test")[[ROOM]]
     colours = es.SHT(es.grids.DriscollHealy(nlat=128, nlon=256), L)(data.images[index].float() / 255)[0]
     hot = torch.nn.functional.one_hot(data.labels[index].long(), len(data.classes)).movedim(-1, 1).float()
     labels = es.SHT(es.grids.DriscollHealy(nlat=128, nlon=256), L)(hot)[0]
-    R = es.random_rotations(1, torch.Generator().manual_seed(5))[0]
+    eye = (1.9, LONGITUDE)
+    towards = torch.tensor([math.sin(eye[0]) * math.cos(eye[1]), math.sin(eye[0]) * math.sin(eye[1]), math.cos(eye[0])])
+    R = es.groups.rotation_about(towards, torch.tensor(1.9))  # so that the same side stays in sight
     size, gap, head, side = 1.7, 0.12, 0.3, 0.75
     figure = empty(side + 4 * (size + gap), head + 2 * (size + gap), arranged=False)
     width, height = figure.get_size_inches()
@@ -186,7 +191,7 @@ def draw(networks: dict[str, models.ConfiguredModule]) -> None:
         for column, c in enumerate(shown):
             left = side + column * (size + gap)
             ax = figure.add_axes((left / width, 1 - (top + size) / height, size / width, size / height))
-            (plot.globe_picture if column == 0 else plot.globe_classes)(c, ax, pixels=340)
+            (plot.globe_picture if column == 0 else plot.globe_classes)(c, ax, eye, pixels=340)
     figure.savefig(PAGE.with_suffix(".png"), dpi=110)
 
 
