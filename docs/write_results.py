@@ -269,6 +269,9 @@ def _efficiency() -> str:
     seeds = len({row["seed"] for row in rows})
     sizes = sorted({row["parameters"] for row in rows})
     text += (
+        f"{kept['epochs']} epochs of at least {kept['least']:,} items (few items are seen several times in each), batches "
+        "of 32: the same number of steps for each network, few for planar networks on turned items, which would gain by "
+        "more. "
         f"Mean and standard deviation over {seeds} seeds (where a cell has several); networks of {sizes[0]:,} to {sizes[-1]:,} "
         f"parameters; {kept['machine']}, torch {kept['torch']}; training times are of a machine that did much else meanwhile. "
         "Made by `python benchmarks/data_efficiency.py`; `--full` goes to 55,000 digits.\n\n"

@@ -40,7 +40,7 @@ def test_a_turned_copy_comes_first(shapes):
 
 
 def test_a_trained_network_may_judge(shapes, tmp_path):
-    settings = {"classes": 3, "in_channels": 4, "channels": [6], "bandwidths": [8], "activation": "silu", "hidden": 5}
+    settings = {"classes": 3, "in_channels": 4, "channels": [6], "bandwidths": [8], "activation": "silu", "hidden": 32}
     recipe = RECIPES["modelnet10"].changed(settings=settings, options={"shells": 4})
     model = models.SphericalClassifier(**settings)
     path = models.save(model, tmp_path / "m.safetensors", {"recipe": recipe.to_dict()})

@@ -181,9 +181,9 @@ class SphericalClassifier(ConfiguredModule):
     def descriptors(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch hidden"]:
         """Unit vectors that describe signals in any orientation, for retrieval: the invariants as the head weighs them.
 
-        They are its hidden layer before the nonlinearity; signals of a class lie in like directions.
+        They are its hidden layer, in evaluation mode a function of the signal alone; signals of a class lie in like directions.
         """
-        return nn.functional.normalize(self.head[:4](self.invariants(c)), dim=1)
+        return nn.functional.normalize(self.head[:5](self.invariants(c)), dim=1)
 
     def forward(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch classes"]:
         """Logits of each class."""
