@@ -271,11 +271,10 @@ def wind() -> str:
         return ""
     lines = ["| forecast of next month's wind | RMSE of a component, m/s |", "| --- | --- |"]
     lines += [f"| {words} | {value:.3f} |" for words, value in others[0]["wind"].items()]
-    for run in runs:
-        f, rmse = run["figures"], run["figures"]["test_rmse"]
-        words = f"`SphericalUNet`, {f['parameters']:,} parameters, seed {run['recipe']['seed']}"
-        lines.append(f"| {words} | **{rmse['upright']:.3f}** (the Earth turned at random: {rmse['rotated']:.3f}) |")
     f = runs[0]["figures"]
+    upright, rotated = (spread([r["figures"]["test_rmse"][key] for r in runs], 3) for key in ("upright", "rotated"))
+    words = f"`SphericalUNet`, {f['parameters']:,} parameters, {len(runs)} seeds"
+    lines.append(f"| {words} | **{upright}** (the Earth turned at random: {rotated}) |")
     lines += [
         "",
         f"{f['samples']['train']} months to train on, {f['samples']['validation']} to choose the epoch by, the last "

@@ -94,8 +94,7 @@ class SphericalUNet(ConfiguredModule):
         self.head.reset_parameters(gain=1.0)
         self.direct: ZonalConv | None = None
         if direct:
-            fewer = anchors if anchors is not None and anchors < self.bandwidth else None
-            self.direct = ZonalConv(in_channels, out_channels, self.bandwidth, fewer, bias=False)
+            self.direct = ZonalConv(in_channels, out_channels, self.bandwidth, bias=False)
             nn.init.zeros_(self.direct.weight)
             nn.init.zeros_(self.head.weight)
 
