@@ -111,7 +111,7 @@ class Fewer:
             share = number / len(items)
             items = items.take(stratified_split(items.labels, self.whole.seed, share, 0.0)["test"])
         part = replace(self.whole, **{name: items}).part(name, bandwidth, rotated, augmented)
-        return Repeated(part, max(1, LEAST // len(part)) if name == "train" else 1)
+        return Repeated(part, -(-LEAST // len(part)) if name == "train" else 1)
 
 
 def main() -> None:
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--full", action="store_true", help="all sizes, all test items")
     given = parser.parse_args()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for seed in range(given.seeds):
         for task, what in TASKS.items():
             data = Recipe("x", "x", **what["recipe"], seed=seed).load()
@@ -129,11 +129,13 @@ def main() -> None:
                 for network in NETWORKS:
                     rows.append(_trained(task, what, data, n, network, seed, given))
                     print(rows[-1], flush=True)
-    kept = {
-        "rows": rows,
-        "machine": f"{platform.machine()}, threads: {torch.get_num_threads()}",
-        "torch": torch.__version__,
-    }
+        _write(rows)
+
+
+def _write(rows: list[dict[str, Any]]) -> None:
+    """Figures and picture of the seeds that are done."""
+    machine = f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}"
+    kept = {"rows": rows, "epochs": EPOCHS, "least": LEAST, "machine": machine, "torch": torch.__version__}
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
     _picture(rows)
 

@@ -15,6 +15,7 @@ data are those of the folder that EQUISPHERE_DATA names. Without arguments the p
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -34,8 +35,6 @@ from equisphere.transforms import masked_fit
 
 PAGE = Path(__file__).parent / "dense.md"
 KEPT = Path(__file__).parent / "evidence"
-#: noise of a pixel over the power of the sky that the Wiener filter is tried with, in units of (0.1 mK)^2
-NOISES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
 def main() -> None:
@@ -95,7 +94,7 @@ def wind_baselines() -> dict[str, float]:
     local = (train[:, -1] * train[:, -2]).sum((0, 1)) / train[:, -2].square().sum((0, 1))
     return {
         "persistence: last month's wind": rmse(torch.stack([data.winds[m] - data.winds[m - 1] for m in months])),
-        "climatology: the month's mean over the years of training": rmse(test[:, -1]),
+        "climatology: the month's mean over the years before": rmse(test[:, -1]),
         "climatology, and last month's departure from it": rmse(test[:, -1] - test[:, -2]),
         f"the same, damped by {float(one[0]):.2f}": rmse(test[:, -1] - one[0] * test[:, -2]),
         f"and {float(two[1]):.2f} of the last year's, {float(two[0]):.2f} of last month's": rmse(
@@ -117,37 +116,37 @@ def least_squares(departures: Tensor, area: Tensor, terms: int) -> Tensor:
 def sky_baselines() -> dict[str, float]:
     """RMSE in microkelvin on what the second masks hide of the observed sky."""
     data = load_sky()
-    tuned = {noise: wiener(data, "validation", 8, noise) for noise in NOISES}
-    noise = min(tuned, key=lambda key: tuned[key][0])
-    error, seconds = wiener(data, "test", 64, noise)
+    error, seconds = wiener(data)
     part = data.part("test", 8)
     target = part[Batch(torch.arange(64), 0)][1]
     nothing = float(((target.values[:, 0].square() * target.weights).sum() / target.weights.sum()).sqrt())
     return {
         "mean": 100 * nothing,
         "wiener": 100 * error,
-        "wiener_noise_uk": 100 * noise**0.5,
+        "wiener_noise_uk": 100 * data.unresolved**0.5,
         "wiener_ms": 1e3 * seconds,
     }
 
 
-def wiener(data: MaskedSky, part: str, masks: int, noise: float) -> tuple[float, float]:
-    """RMSE and time of a Wiener filter, given the spectrum, on the observed sky behind second masks of a part's own."""
+def wiener(data: MaskedSky) -> tuple[float, float]:
+    """RMSE and time of a Wiener filter, given spectrum and noise, on the observed sky behind the second masks of the test."""
     L = 2 * data.grid.nside
     spectrum = data.spectrum.double().clone()
     spectrum[:2] = spectrum[2]  # the mean and the dipole are left to the data
-    ridge = noise * 4 * torch.pi / len(data.sky) / spectrum
-    seed = 10 * data.seed + es.data.PART_SEEDS[part]
-    second = data.second_masks(64, torch.Generator().manual_seed(seed))[:masks]
+    ridge = data.unresolved * 4 * torch.pi / len(data.sky) / spectrum
+    seed = 10 * data.seed + es.data.PART_SEEDS["test"]
+    second = data.second_masks(64, torch.Generator().manual_seed(seed))
     sky, squared, area, began = (data.sky - data.sky[data.mask].mean()).double(), 0.0, 0.0, time.perf_counter()
     for mask in second:
         c = masked_fit(sky, data.grid, mask & data.mask, L, ridge, tolerance=1e-4)
         hidden = data.mask & ~mask
         squared += float((es.SHT(data.grid, L).inverse(c) - sky)[hidden].square().sum())
         area += int(hidden.sum())
-    return (squared / area) ** 0.5, (time.perf_counter() - began) / masks
+    return (squared / area) ** 0.5, (time.perf_counter() - began) / len(second)
 
 
+#: which picture of the test part is drawn, and from which longitude
+ROOM, LONGITUDE = 16, 4.4
 PANORAMIC = ("pano-layout", "pano-layout-planar")
 ROWS = {
     "pano-layout": "`SphericalUNet`, trained upright",
@@ -160,11 +159,13 @@ def draw(networks: dict[str, models.ConfiguredModule]) -> None:
     """A room upright and tilted, its labels, and what both networks make of it: docs/dense.png."""
     data = load_panoramas()
     L = 48
-    index = data.indices("test")[[4]]
+    index = data.indices("test")[[ROOM]]
     colours = es.SHT(es.grids.DriscollHealy(nlat=128, nlon=256), L)(data.images[index].float() / 255)[0]
     hot = torch.nn.functional.one_hot(data.labels[index].long(), len(data.classes)).movedim(-1, 1).float()
     labels = es.SHT(es.grids.DriscollHealy(nlat=128, nlon=256), L)(hot)[0]
-    R = es.random_rotations(1, torch.Generator().manual_seed(5))[0]
+    eye = (1.9, LONGITUDE)
+    towards = torch.tensor([math.sin(eye[0]) * math.cos(eye[1]), math.sin(eye[0]) * math.sin(eye[1]), math.cos(eye[0])])
+    R = es.groups.rotation_about(towards, torch.tensor(1.9))  # so that the same side stays in sight
     size, gap, head, side = 1.7, 0.12, 0.3, 0.75
     figure = empty(side + 4 * (size + gap), head + 2 * (size + gap), arranged=False)
     width, height = figure.get_size_inches()
@@ -190,7 +191,7 @@ def draw(networks: dict[str, models.ConfiguredModule]) -> None:
         for column, c in enumerate(shown):
             left = side + column * (size + gap)
             ax = figure.add_axes((left / width, 1 - (top + size) / height, size / width, size / height))
-            (plot.globe_picture if column == 0 else plot.globe_classes)(c, ax, pixels=340)
+            (plot.globe_picture if column == 0 else plot.globe_classes)(c, ax, eye, pixels=340)
     figure.savefig(PAGE.with_suffix(".png"), dpi=110)
 
 
@@ -228,30 +229,37 @@ def audit_table() -> str:
 
 def panoramas() -> str:
     """The table of panoramas."""
-    lines = ["| network | parameters | mIoU upright | tilted | difference | seconds | memory |", "|" + " --- |" * 7]
-    runs: list[dict[str, Any]] = []
+    lines = [
+        "| network | seeds | parameters | mIoU upright | tilted | difference | seconds | memory |",
+        "|" + " --- |" * 8,
+    ]
+    first: list[dict[str, Any]] = []
     for name, words in ROWS.items():
         runs = kept(f"dense-{name}-[0-9]")
         if not runs:
-            return ""
+            continue
+        first = first or runs
         upright, tilted = ([100 * r["figures"]["test_miou"][key] for r in runs] for key in ("upright", "tilted"))
         apart = [b - a for a, b in zip(upright, tilted, strict=True)]
         seconds = mean(r["figures"]["seconds"] for r in runs)
         memory = max(r["figures"]["peak_memory_mb"] for r in runs)
         cells = [
             words,
+            str(len(runs)),
             f"{runs[0]['figures']['parameters']:,}",
             *(spread(x) for x in (upright, tilted)),
             spread(apart, 2),
         ]
         lines.append("| " + " | ".join([*cells, f"{seconds:.0f}", f"{memory} MB"]) + " |")
-    samples = [r["figures"]["samples"] for r in runs]
+    if not first:
+        return ""
+    samples = [r["figures"]["samples"] for r in first]
     sizes = {part: " / ".join(str(s[part]) for s in samples) for part in samples[0]}
     lines += [
         "",
-        f"Mean ± standard deviation over {len(runs)} seeds, each with a division of the 11 rooms of its own "
+        "mIoU in %, mean ± standard deviation over the seeds, each with a division of the 11 rooms of its own "
         f"({sizes['train']} pictures to train on, {sizes['validation']} to choose the epoch by, {sizes['test']} to test on), "
-        f"{runs[0]['figures']['epoch']} epochs ({runs[0]['machine']}).",
+        f"{first[0]['figures']['epoch']} epochs ({first[0]['machine']}).",
     ]
     return "\n".join(lines)
 
@@ -263,11 +271,10 @@ def wind() -> str:
         return ""
     lines = ["| forecast of next month's wind | RMSE of a component, m/s |", "| --- | --- |"]
     lines += [f"| {words} | {value:.3f} |" for words, value in others[0]["wind"].items()]
-    for run in runs:
-        f, rmse = run["figures"], run["figures"]["test_rmse"]
-        words = f"`SphericalUNet`, {f['parameters']:,} parameters, seed {run['recipe']['seed']}"
-        lines.append(f"| {words} | **{rmse['upright']:.3f}** (the Earth turned at random: {rmse['rotated']:.3f}) |")
     f = runs[0]["figures"]
+    upright, rotated = (spread([r["figures"]["test_rmse"][key] for r in runs], 3) for key in ("upright", "rotated"))
+    words = f"`SphericalUNet`, {f['parameters']:,} parameters, {len(runs)} seeds"
+    lines.append(f"| {words} | **{upright}** (the Earth turned at random: {rotated}) |")
     lines += [
         "",
         f"{f['samples']['train']} months to train on, {f['samples']['validation']} to choose the epoch by, the last "

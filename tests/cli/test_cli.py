@@ -37,7 +37,8 @@ def run(*arguments, code=0):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["demo"], ["train"], ["evaluate"], ["predict"], ["project"], ["audit"], ["align"], ["info"]]
+    "command",
+    [[], ["demo"], ["train"], ["evaluate"], ["predict"], ["project"], ["search"], ["audit"], ["align"], ["info"]],
 )
 def test_help_teaches(command):
     text = run(*command, "--help").stdout
@@ -85,6 +86,19 @@ def test_train_lists_its_recipes():
     text = run("train", "list").stdout
     assert all(name in text for name in RECIPES)
     assert [recipe["name"] for recipe in json.loads(run("train", "list", "--json").stdout)] == list(RECIPES)
+
+
+def test_options_of_the_data_are_given_by_name(tmp_path, monkeypatch):
+    asked = []
+
+    def fit(recipe, *_, **__):
+        asked.append(recipe)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("equisphere.train.fit", fit)
+    run("train", "digits", "--option", "shared=500", "--option", "extent=1", "--output", tmp_path / "run", code=1)
+    assert asked[0].options == {"extent": 1, "jitter": 0.1, "shared": 500}
+    run("train", "digits", "--option", "shared", "--output", tmp_path / "run", code=2)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The masked sky: what is hidden is not seen, and what is simulated has the spectrum of what is observed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,14 @@ def test_what_is_hidden_is_not_seen(data):
     torch.testing.assert_close(target.values[0, 0], data.sky - data.sky[data.mask].mean())
     behind = es.SHT(GRID, 8).inverse_adjoint((~hidden).float() * GRID.weights.float())
     torch.testing.assert_close(c[0, 1], behind)
+
+
+def test_simulated_skies_have_the_variance_of_the_observed_one(data):
+    grainy = replace(data, sky=data.sky + 0.5 * torch.randn(len(data.sky)))
+    part = grainy.part("train", 8)
+    _, target = part[Batch(torch.arange(200), 0)]
+    assert float(target.values.var()) == pytest.approx(float(grainy.sky[grainy.mask].var()), rel=0.15)
+    assert 0.1 < grainy.unresolved < 0.3  # of the noise, what lies beyond degree 2 nside
 
 
 @pytest.mark.parametrize("rotated", [False, True])

@@ -43,7 +43,10 @@ def test_without_nonlinearities_it_is_exact_before_and_after_training(name, dtyp
     The longest way through the network is five blocks (a sum over at most 14 channels, a norm, a residual) and the head;
     a rounding error may meet up to twice its share of the signal where a residual is added.
     """
-    model = SphericalUNet(**SMALL, direct=True).to(dtype)
+    model = SphericalUNet(**SMALL, direct=True)
+    model.head.reset_parameters()
+    model.direct.reset_parameters()
+    model.to(dtype)
     for block in (*model.down, *model.up):
         block.activation = torch.nn.Identity()
     c, wanted = randn(6, 2, 100, dtype=dtype), randn(6, 3, 100, dtype=dtype)
@@ -140,6 +143,7 @@ def test_the_direct_way_is_a_convolution_beside():
     model.load_state_dict({k: v for k, v in plain.state_dict().items() if k != "_extra_state"}, strict=False)
     c = torch.randn(2, 2, 100)
     assert torch.equal(model(c), plain(c))  # nothing at first
+    assert not SphericalUNet(**SMALL, direct=True)(c).any()  # the whole, if no weights are loaded
     torch.nn.init.normal_(model.direct.weight)
     torch.testing.assert_close(model(c) - plain(c), model.direct(c))
 

@@ -57,8 +57,6 @@ def test_a_recipe_trains_and_is_judged_in_both_orientations(name, tmp_path):
     upright, turned = found.values()
     if recipe.model == "SphericalUNet":
         assert turned == pytest.approx(upright, rel=0.02)
-    elif name == "pano-layout-planar":
-        assert turned < upright
     if name == "pano-layout":
         assert upright > 0.6  # the colour tells; chance is a third
     model, notes = models.load(tmp_path / "model.safetensors")

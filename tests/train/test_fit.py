@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from equisphere import models
-from equisphere.data import Digits, load_digits
-from equisphere.train import RECIPES, RunError, fit
+from equisphere.data import Digits, LabelledClouds, Molecules, MoleculeTable, Shapes, load_digits
+from equisphere.train import RECIPES, Recipe, RunError, fit
 
 TINY = RECIPES["digits"].changed(
     settings={"channels": [3, 4], "bandwidths": [6, 4], "hidden": 8, "dropout": 0.2}, epochs=3, batch_size=50
@@ -154,6 +154,45 @@ def test_the_planar_baseline_trains_too(few, tmp_path):
         fit(recipe, tmp_path / "run", few, progress=False).figures["parameters"]
         == 4 * 9 + 8 + 4 * 8 * 9 + 16 + 4 * 8 * 10 + 10
     )
+
+
+def test_energies_are_learned_and_resumed_to_the_bit(tmp_path, monkeypatch):
+    from equisphere.train._lightning import Training
+
+    charges, places = torch.ones(60, 4, dtype=torch.int64), torch.randn(60, 4, 3, dtype=torch.float64)
+    table = MoleculeTable(charges, places, torch.cdist(places, places).sum((1, 2)))
+    data = Molecules("distances", table.take(torch.arange(40)), table.take(torch.arange(40, 50)), table, (1,), radial=4)
+    settings = {"bandwidth": 3, "mixtures": 8, "hidden": [16]}
+    recipe = Recipe("d", "MoleculeRegressor", settings, "regression", "molecules", epochs=4, batch_size=10)
+    whole = fit(recipe, tmp_path / "whole", data, progress=False)
+    assert whole.figures["test_rmse"].keys() == {"given", "SO3"}
+    assert whole.figures["test_rmse"]["given"] == pytest.approx(whole.figures["test_rmse"]["SO3"], rel=1e-3)
+    history = whole.figures["history"]
+    assert whole.figures["validation_rmse"] == min(row["validation_rmse"] for row in history)
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    step = Training.training_step
+
+    def dying(self, batch, index):
+        if self.global_step == 9:
+            raise Killed
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "training_step", dying)
+        with pytest.raises(Killed):
+            fit(recipe, tmp_path / "run", data, progress=False)
+    resumed = fit(recipe, tmp_path / "run", data, progress=False, resume=True)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_settings_follow_from_the_data_and_options_are_checked(few):
+    clouds = LabelledClouds(torch.rand(4, 9, 3), torch.arange(4))
+    shapes = Shapes("x", clouds, clouds, clouds, tuple("abcdefg"), shells=5)
+    config = TINY.network(shapes).config
+    assert (config["classes"], config["in_channels"]) == (7, 5)
+    assert TINY.network(few).config["classes"] == 10
+    with pytest.raises(ValueError, match=r"options .* do not fit the data 'digits'"):
+        TINY.changed(options={"nonsense": 1}).load()
 
 
 @pytest.mark.usefixtures("as_user")

@@ -1,7 +1,7 @@
 """Onto the sphere and back: images, meshes, clouds, molecules and maps; and data sets of signals."""
 
 from equisphere.data._batch import Outcome, default_workers, find_files, load_projected, project_files
-from equisphere.data._clouds import Shells, cloud_coefficients, cloud_density, normalize_points
+from equisphere.data._clouds import Shells, cloud_coefficients, cloud_density, normalize_points, read_points
 from equisphere.data._dense import DenseSignals, Readout
 from equisphere.data._digits import Digits, load_digits
 from equisphere.data._energies import AtomicSignals, Molecules, MoleculeTable, load_molecules
@@ -15,7 +15,7 @@ from equisphere.data._panoramas import panorama, panorama_coefficients, read_pan
 from equisphere.data._parts import PART_SEEDS, Batch, Batches, DataSet, Part, loader
 from equisphere.data._project import Projected, Projection, project_file
 from equisphere.data._projection import image_coefficients
-from equisphere.data._shape_files import load_shapes
+from equisphere.data._shape_files import SHAPE_SUFFIXES, load_shapes, read_shape
 from equisphere.data._shapes import Distortion, LabelledClouds, Shapes, SphericalClouds
 from equisphere.data._sky import MaskedSky, SimulatedSkies, load_sky
 from equisphere.data._source import DataError, kept
@@ -28,6 +28,7 @@ from equisphere.data._winds import MonthlyWinds, load_winds
 
 __all__ = [
     "PART_SEEDS",
+    "SHAPE_SUFFIXES",
     "AtomicSignals",
     "Batch",
     "Batches",
@@ -93,7 +94,9 @@ __all__ = [
     "read_netcdf",
     "read_panorama",
     "read_picture",
+    "read_points",
     "read_sensors",
+    "read_shape",
     "read_xyz",
     "render",
     "sample_surface",

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from equisphere import _checks
+from equisphere.data._source import DataError
 from equisphere.transforms import accumulate_each, solid_harmonics
 
 #: radial functions: lengths `(...)` to the values of K functions, `(..., K)`
@@ -149,6 +152,24 @@ def normalize_points(points: Float[Tensor, "*batch n 3"]) -> Float[Tensor, "*bat
     centred = centred / torch.where(size > 0, size, 1)
     farthest = centred.norm(dim=-1).amax(dim=-1)[..., None, None]
     return centred / torch.where(farthest > 0, farthest, 1)
+
+
+def read_points(path: str | Path) -> Float64[Tensor, "n 3"]:
+    """Points from a npy file `(n, 3)`, or from a text of `x y z` (more columns, such as normals, are left aside).
+
+    Raises:
+        DataError: where the file is missing or of another kind, or a point is NaN or infinite; the message names it.
+    """
+    path = Path(path)
+    try:
+        points = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, ndmin=2)[:, :3]
+    except Exception as error:  # whatever a parser trips over
+        raise DataError(f"{path} cannot be read as points ({type(error).__name__}: {error}).") from error
+    if points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
+        raise DataError(f"{path} must hold numbers (n, 3), got {points.dtype} {points.shape}.")
+    if not np.isfinite(points).all():
+        raise DataError(f"{path} holds points that are NaN or infinite.")
+    return torch.from_numpy(points.astype(np.float64))
 
 
 def _points(points: Tensor) -> None:

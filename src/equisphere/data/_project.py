@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from equisphere import _checks
-from equisphere.data._clouds import cloud_coefficients, normalize_points
+from equisphere.data._clouds import cloud_coefficients, normalize_points, read_points
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._maps import read_healpix, read_netcdf, read_sensors
 from equisphere.data._meshes import MESH_SUFFIXES, channel_names, mesh_signal, read_mesh
@@ -121,14 +121,7 @@ def _mesh(path: Path, settings: Projection) -> Projected:
 
 
 def _cloud(path: Path, settings: Projection) -> Projected:
-    try:
-        points = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, ndmin=2)[:, :3]
-    except Exception as error:
-        raise DataError(f"{path} cannot be read as points ({type(error).__name__}: {error}).") from error
-    if points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] != 3:
-        raise DataError(f"{path} must hold numbers (n, 3), got {points.dtype} {points.shape}.")
-    centred = normalize_points(torch.from_numpy(points.astype(np.float64)))
-    c = cloud_coefficients(centred, settings.bandwidth, settings.shells)
+    c = cloud_coefficients(normalize_points(read_points(path)), settings.bandwidth, settings.shells)
     return Projected(c, [f"shell {k}" for k in range(settings.shells)], "cloud")
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from equisphere import _checks
 from equisphere._files import replacing
 from equisphere.data._batch import default_workers
+from equisphere.data._clouds import read_points
 from equisphere.data._meshes import MESH_SUFFIXES, Mesh, read_mesh
 from equisphere.data._shapes import Distortion, LabelledClouds, Shapes
 from equisphere.data._source import DataError, kept
@@ -40,6 +41,10 @@ KNOWN = {
         "an npz file of meshes with the arrays vertices, faces, vertex_offset, face_offset, label, classes",
     ),
 }
+#: clouds of points, and all that is read as a shape
+CLOUD_SUFFIXES = {".npy", ".pts"}
+SHAPE_SUFFIXES = MESH_SUFFIXES | CLOUD_SUFFIXES
+
 OTHERS = "Any folder CLASS/*.off (obj, ply, stl, glb) will do, or one with CLASS/train and CLASS/test."
 
 #: raised whenever sampled clouds change, so that caches of before are not taken for them
@@ -206,10 +211,31 @@ def _all(work: Callable[[Path], Any], files: Sequence[Path]) -> list[Any]:
         return list(pool.map(work, files, chunksize=16))
 
 
+def read_shape(path: str | Path, points: int = 1024, name: str | None = None) -> Float64[Tensor, "points 3"]:
+    """A mesh as points on its surface, or a cloud of points (npy, pts) as it is.
+
+    Args:
+        path: of the file.
+        points: how many are drawn on a mesh (`sample_surface`), the same ones whenever they are asked for.
+        name: which the draw follows from; by default the file's.
+
+    Raises:
+        DataError: where the file is missing, corrupt or of no such kind; the message names it.
+    """
+    path = Path(path)
+    if path.suffix.lower() in CLOUD_SUFFIXES:
+        return read_points(path)
+    if path.suffix.lower() not in MESH_SUFFIXES:
+        raise DataError(f"{path} is neither a mesh nor a cloud; known are {', '.join(sorted(SHAPE_SUFFIXES))}.")
+    try:
+        return sample_surface(read_mesh(path), points, seed=zlib.crc32((name or path.name).encode()))
+    except DataError as error:
+        raise error if str(path) in str(error) else DataError(f"{path}: {error}") from None
+
+
 def _cloud_of(path: Path, root: Path, points: int) -> np.ndarray | str:
     """Points on a mesh, or what is wrong with it; they follow from its name."""
     try:
-        name = path.relative_to(root).as_posix()
-        return sample_surface(read_mesh(path), points, seed=zlib.crc32(name.encode())).float().numpy()
+        return read_shape(path, points, path.relative_to(root).as_posix()).float().numpy()
     except DataError as error:
-        return str(error) if str(path) in str(error) else f"{path}: {error}"
+        return str(error)

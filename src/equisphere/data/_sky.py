@@ -35,7 +35,7 @@ class MaskedSky:
     The task: a second mask, the galaxy's own turned at random, hides more of the sky. The network sees what neither mask hides
     (zero elsewhere) and where that is, and gives the whole sky. It is judged on what the second mask alone hides, for there
     the observed sky is known. Training and validation skies are Gaussian, drawn from the power spectrum that the observed sky
-    shows where the galaxy is not. The observed sky is the test, and nothing else.
+    shows where the galaxy is not, and white noise of the variance that is left. The observed sky is the test, and no more.
 
     Attributes:
         name: what it is.
@@ -99,6 +99,12 @@ class MaskedSky:
             fitted = (mixed @ heights).clamp(min=1e-3 * float(power.max()))
         return torch.cat((torch.zeros(2), (hats @ heights).float()))
 
+    @property
+    def unresolved(self) -> float:
+        """Variance of the observed sky behind the mask that degrees below 2 nside leave: finer structure, and noise."""
+        power = (2 * torch.arange(len(self.spectrum)) + 1) * self.spectrum
+        return max(0.0, float(self.sky[self.mask].var() - power.sum() / (4 * torch.pi)))
+
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> Part:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
         seed = 10 * self.seed + PART_SEEDS[name]
@@ -155,15 +161,16 @@ class SimulatedSkies(Dataset):
         source = self.source
         L = len(source.spectrum)
         root = source.spectrum.sqrt()[torch.from_numpy(degrees_and_orders(L)[0])]
-        noise, second, turns = [], [], []
+        noise, grain, second, turns = [], [], [], []
         for index in batch.index.tolist():
             draw = torch.Generator().manual_seed(
                 self.seed + 1_000_003 * (batch.epoch * self.fresh) + 7919 * (index + 1)
             )
             noise.append(torch.randn(L * L, generator=draw))
+            grain.append(torch.randn(len(source.sky), generator=draw))
             second.append(int(torch.randint(len(self.masks), (), generator=draw)))
             turns.append(random_rotations(1, draw, torch.float32))
-        skies = SHT(source.grid, L).inverse(torch.stack(noise) * root)
+        skies = SHT(source.grid, L).inverse(torch.stack(noise) * root) + source.unresolved**0.5 * torch.stack(grain)
         seen = self.masks[second] & source.mask
         skies = skies - (skies * seen).sum(1, keepdim=True) / seen.sum(1, keepdim=True)
         c = source.inputs(skies, seen, self.bandwidth)

@@ -18,6 +18,8 @@ from equisphere.transforms import SHT, VectorSHT
 
 #: months of observations that a forecast sees one by one, and as a mean
 HISTORY, YEAR = 2, 12
+#: years that a climate is a mean of, at the least
+YEARS = 2
 #: the channels of an input that are no winds: land, height of the ground, the Earth's axis
 STILL = 3
 
@@ -26,13 +28,13 @@ STILL = 3
 class MonthlyWinds:
     """Forecasts of the departure of next month's wind from the climate, a tangent field, in m/s.
 
-    The climate is the mean wind of each calendar month over the years of training. An item is a month: it goes by the
-    departures of the two months before it and their mean over the year before it, the climate of the month itself, and what
+    The climate of a month is the mean wind of its calendar month over all years before its own. An item is a month: it goes by
+    the departures of the two months before it and their mean over the year before it, the climate of the month itself, and what
     tells a turned Earth from an upright one: land, height of the ground, and the axis, sin(latitude), each a signal that turns
     with the Earth. An equivariant network may know where the pole is; it does not mind in which frame it is told.
 
-    Years are divided in order: training, validation, test, none of which sees a later one. For a month of training, the
-    climate leaves its own year out, so that departures are no smaller there than they will be in later years.
+    Years are divided in order: training, validation, test, and no forecast sees a later month than the one before it. The first
+    three years give climate and history and are not forecast.
 
     Attributes:
         name: what they are.
@@ -59,29 +61,32 @@ class MonthlyWinds:
         return ClenshawCurtis(nlat=self.winds.shape[-2], nlon=self.winds.shape[-1])
 
     def months(self, name: str) -> range:
-        """The months of a part that are forecast; the first year has none before it and is left out."""
+        """The months of a part that are forecast."""
         validation, test = self.held_out
         last = 12 * (len(self.winds) // 12)
-        first = {"train": YEAR, "validation": last - 12 * (validation + test), "test": last - 12 * test, "": last}
+        first = {
+            "train": 12 * YEARS + YEAR,
+            "validation": last - 12 * (validation + test),
+            "test": last - 12 * test,
+            "": last,
+        }
         following = {"train": "validation", "validation": "test", "test": ""}
         return range(first[name], first[following[name]])
 
-    def climate(self, month: int) -> Float32[Tensor, "12 2 nlat nlon"]:
-        """Mean wind of each calendar month over the years of training, that of `month` left out."""
-        years = self.winds[: self.months("validation").start].unflatten(0, (-1, 12))
-        return years[[year for year in range(len(years)) if year != month // 12]].mean(0)
+    def climate(self, month: int) -> Float32[Tensor, "2 nlat nlon"]:
+        """Mean wind of the calendar month of `month` over all years before."""
+        return self.winds[month % 12 : month - month % 12 : 12].mean(0)
 
     def departures(self, month: int) -> Float32[Tensor, "13 2 nlat nlon"]:
-        """Departures from the climate of a month (the last row) and of those of the year before it."""
-        climate = self.climate(month)
-        return torch.stack([self.winds[m] - climate[m % 12] for m in range(month - YEAR, month + 1)])
+        """Departures from their climates of a month (the last row) and of those of the year before it."""
+        return torch.stack([self.winds[m] - self.climate(m) for m in range(month - YEAR, month + 1)])
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> DenseSignals:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
         analysis = VectorSHT(self.grid, bandwidth)
         months = self.months(name)
         departures = torch.stack([self.departures(month) for month in months])
-        climate = torch.stack([self.climate(month)[month % 12] for month in months])
+        climate = torch.stack([self.climate(month) for month in months])
         year = departures[:, :-1].mean(1, keepdim=True)
         known = torch.cat((departures[:, -1 - HISTORY : -1], year, climate[:, None]), dim=1)
         still = torch.stack([_standard(cells, bandwidth) for cells in (self.land, self.height)])
@@ -117,9 +122,9 @@ def load_winds(source: str | Path | None = None, seed: int = 0) -> MonthlyWinds:
         source, ("navy_wind_u_cms", "navy_wind_v_cms", "land_fraction_qdeg_u8", "topo1deg_m"), "winds"
     )
     months = len(u) if u.ndim == 3 else 0
-    if u.shape != v.shape or months % 12 or months < 60 or land.ndim != 2 or height.ndim != 2:
+    if u.shape != v.shape or months % 12 or months < 84 or land.ndim != 2 or height.ndim != 2:
         raise DataError(
-            f"winds must be (months, nlat, nlon) of five whole years at least, got {u.shape} and {v.shape}; land and height "
+            f"winds must be (months, nlat, nlon) of seven whole years at least, got {u.shape} and {v.shape}; land and height "
             f"(nlat, nlon), got {land.shape} and {height.shape}."
         )
     if min(u.min(), v.min()) == -32768:

@@ -178,6 +178,13 @@ class SphericalClassifier(ConfiguredModule):
         found = torch.cat((self.mean(c)[..., None], self.spectrum(c)[..., 1:]), dim=-1).flatten(1)
         return found if self.handed is None else torch.cat((found, self.handed(c)), dim=1)
 
+    def descriptors(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch hidden"]:
+        """Unit vectors that describe signals in any orientation, for retrieval: the invariants as the head weighs them.
+
+        They are its hidden layer, in evaluation mode a function of the signal alone; signals of a class lie in like directions.
+        """
+        return nn.functional.normalize(self.head[:5](self.invariants(c)), dim=1)
+
     def forward(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch classes"]:
         """Logits of each class."""
         return self.head(self.invariants(c))

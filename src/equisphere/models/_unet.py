@@ -36,8 +36,8 @@ class SphericalUNet(ConfiguredModule):
         oversampling: as in `nn.Activation`.
         dropout: probability at which a channel of the deepest block is dropped, as a whole, while training.
         pairs: in each block, how many pairs of its channels are compared by direction (`nn.DirectionalActivation`).
-        direct: add a zonal convolution of the input to the output, zero at first: a linear forecast or filter for the rest to
-            improve upon.
+        direct: add a zonal convolution of the input to the output, a linear forecast or filter for the rest to improve upon;
+            both begin at zero.
 
     Shape:
         coefficients `(batch, in_channels, bandwidths[0]**2)` to `(batch, out_channels, bandwidths[0]**2)`.
@@ -96,6 +96,7 @@ class SphericalUNet(ConfiguredModule):
         if direct:
             self.direct = ZonalConv(in_channels, out_channels, self.bandwidth, bias=False)
             nn.init.zeros_(self.direct.weight)
+            nn.init.zeros_(self.head.weight)
 
     def forward(self, c: Float[Tensor, "batch in coefficients"]) -> Float[Tensor, "batch out coefficients"]:
         """The signal that belongs to each signal."""

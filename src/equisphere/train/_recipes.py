@@ -121,7 +121,7 @@ DIRECTED = {
 
 PANORAMAS = {"channels": [16, 24, 32, 32], "bandwidths": [32, 24, 16, 8], "anchors": 8, "dropout": 0.2}
 PICTURES = {"bandwidth": 32, "channels": [12, 24, 36], "dropout": 0.2}
-WINDS = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "anchors": 8, "dropout": 0.2, "direct": True}
+WINDS = {"channels": [12, 12], "bandwidths": [32, 12], "anchors": 8, "dropout": 0.3, "direct": True}
 SKY = {"channels": [16, 24, 32], "bandwidths": [32, 16, 8], "direct": True}
 LIFTED = {
     "channels": [64, 64, 64, 96],
@@ -167,8 +167,18 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe("pano-layout", "SphericalUNet", PANORAMAS, "segmentation", "panoramas", epochs=80, batch_size=8),
         Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=80, batch_size=8),
-        Recipe("wind", "SphericalUNet", WINDS, "field-regression", "winds", epochs=40, batch_size=8),
-        Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=12, batch_size=16),
+        Recipe(
+            "wind",
+            "SphericalUNet",
+            WINDS,
+            "field-regression",
+            "winds",
+            epochs=25,
+            batch_size=4,
+            learning_rate=6e-3,
+            weight_decay=0.03,
+        ),
+        Recipe("sky-inpaint", "SphericalUNet", SKY, "field-regression", "sky", epochs=8, batch_size=16),
         SHAPES.changed(name="modelnet10", data="modelnet10"),
         SHAPES.changed(name="modelnet40", data="modelnet40"),
         SHAPES.changed(name="shapes69", data="shapes69", settings=NARROWER, options=SURFACES, epochs=40),
