@@ -13,6 +13,8 @@ from equisphere.models import SphericalClassifier
 from equisphere.nn import Activation, DirectionalActivation, _compare
 from equisphere.nn._compare import compared, plainly_compared
 from equisphere.transforms import directional
+from equisphere.transforms._spin_rings import spin_ring_engine
+from equisphere.transforms._tangent_engine import tangent_engine
 
 # torch warns of itself where forward mode loads its decompositions
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:DeprecationWarning")
@@ -56,6 +58,17 @@ def test_the_products_are_those_of_differences_in_space():
     square = (harmonics_at(grid.points, L) @ f[0]).square()
     wanted = [square, (u * v).sum(-1), (grid.points * torch.linalg.cross(u, v)).sum(-1)]
     assert relative_error(found, torch.stack([quadrature(w, grid, L) for w in wanted])) < 1e-8
+
+
+@pytest.mark.parametrize(("nlat", "nlon"), [(12, 22), (24, 200)])
+def test_slopes_from_tables_are_the_gradient_modes_of_spin_1(nlat, nlon):
+    """The engine of tangent fields against that of spins, which stands on Wigner d, there and back."""
+    grid, c = es.grids.GaussLegendre(L, nlat=nlat, nlon=nlon), randn(L * L, 300)
+    tangent, spin = tangent_engine(grid, L), spin_ring_engine(grid, L, 1)
+    u = tangent.to_grid(c)
+    wanted = spin.to_grid(torch.stack((c, torch.zeros_like(c)), dim=1), weighted=False)
+    assert relative_error(u.unflatten(0, (2, -1)).permute(2, 3, 0, 1), wanted) < 1e-14
+    assert relative_error(tangent.from_grid(u), spin.from_grid(wanted, weighted=False)[:, 0]) < 1e-14
 
 
 ROTATIONS = {
