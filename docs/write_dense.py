@@ -21,7 +21,7 @@ import platform
 import re
 import time
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 import torch
@@ -230,7 +230,7 @@ def audit_table() -> str:
 def panoramas() -> str:
     """The table of panoramas."""
     lines = [
-        "| network | seeds | parameters | mIoU upright | tilted | difference | seconds | memory |",
+        "| network | seeds | parameters | mIoU upright | tilted | difference | seconds (median) | memory |",
         "|" + " --- |" * 8,
     ]
     first: list[dict[str, Any]] = []
@@ -241,7 +241,7 @@ def panoramas() -> str:
         first = first or runs
         upright, tilted = ([100 * r["figures"]["test_miou"][key] for r in runs] for key in ("upright", "tilted"))
         apart = [b - a for a, b in zip(upright, tilted, strict=True)]
-        seconds = mean(r["figures"]["seconds"] for r in runs)
+        seconds = median(r["figures"]["seconds"] for r in runs)
         memory = max(r["figures"]["peak_memory_mb"] for r in runs)
         cells = [
             words,
@@ -271,14 +271,14 @@ def wind() -> str:
         return ""
     lines = ["| forecast of next month's wind | RMSE of a component, m/s |", "| --- | --- |"]
     lines += [f"| {words} | {value:.3f} |" for words, value in others[0]["wind"].items()]
-    f = runs[0]["figures"]
+    f, seconds = runs[0]["figures"], median(r["figures"]["seconds"] for r in runs)
     upright, rotated = (spread([r["figures"]["test_rmse"][key] for r in runs], 3) for key in ("upright", "rotated"))
     words = f"`SphericalUNet`, {f['parameters']:,} parameters, {len(runs)} seeds"
     lines.append(f"| {words} | **{upright}** (the Earth turned at random: {rotated}) |")
     lines += [
         "",
         f"{f['samples']['train']} months to train on, {f['samples']['validation']} to choose the epoch by, the last "
-        f"{f['samples']['test']} to test on; {f['epoch']} epochs, {f['seconds']:.0f} s, {f['peak_memory_mb']} MB "
+        f"{f['samples']['test']} to test on; {f['epoch']} epochs, {seconds:.0f} s (median), {f['peak_memory_mb']} MB "
         f"({runs[0]['machine']}).",
     ]
     return "\n".join(lines)
