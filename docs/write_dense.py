@@ -156,7 +156,7 @@ ROWS = {
 
 
 def draw(networks: dict[str, models.ConfiguredModule]) -> None:
-    """A room upright and tilted, its labels, and what both networks make of it: docs/dense.png."""
+    """Labels of a room upright and tilted, and what both networks make of it: docs/dense.png."""
     data = load_panoramas()
     L = 48
     index = data.indices("test")[[ROOM]]
@@ -167,9 +167,9 @@ def draw(networks: dict[str, models.ConfiguredModule]) -> None:
     towards = torch.tensor([math.sin(eye[0]) * math.cos(eye[1]), math.sin(eye[0]) * math.sin(eye[1]), math.cos(eye[0])])
     R = es.groups.rotation_about(towards, torch.tensor(1.9))  # so that the same side stays in sight
     size, gap, head, side = 1.7, 0.12, 0.3, 0.75
-    figure = empty(side + 4 * (size + gap), head + 2 * (size + gap), arranged=False)
+    figure = empty(side + (1 + len(PANORAMIC)) * (size + gap), head + 2 * (size + gap), arranged=False)
     width, height = figure.get_size_inches()
-    words = ("the room", "labels", "SphericalUNet", "PlanarUNet")
+    words = ("labels", "SphericalUNet", "PlanarUNet")  # not the picture: nobody states the terms of the data
     for column, name in enumerate(words):
         figure.text(
             (side + column * (size + gap) + size / 2) / width,
@@ -183,7 +183,7 @@ def draw(networks: dict[str, models.ConfiguredModule]) -> None:
         top = head + row * (size + gap)
         figure.text(0.05 / width, 1 - (top + size / 2) / height, name, va="center", color=MUTED)
         seen = es.rotate(colours, turn)
-        shown = [seen, es.rotate(labels, turn)]
+        shown = [es.rotate(labels, turn)]
         with torch.no_grad():
             normal = (seen[:, : networks[PANORAMIC[0]].bandwidth ** 2]) / 0.25
             normal[:, 0] -= 2 * (4 * torch.pi) ** 0.5
@@ -191,7 +191,7 @@ def draw(networks: dict[str, models.ConfiguredModule]) -> None:
         for column, c in enumerate(shown):
             left = side + column * (size + gap)
             ax = figure.add_axes((left / width, 1 - (top + size) / height, size / width, size / height))
-            (plot.globe_picture if column == 0 else plot.globe_classes)(c, ax, eye, pixels=340)
+            plot.globe_classes(c, ax, eye, pixels=340)
     figure.savefig(PAGE.with_suffix(".png"), dpi=110)
 
 
