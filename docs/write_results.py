@@ -189,7 +189,7 @@ def _shapes(name: str, title: str, others: list[list[str]], words: Callable[[dic
 def _modelnet() -> str:
     others = [
         ["*other data:* ModelNet40, official split, ray casting, " + ESTEVES, "88.9", "78.6", "500,000"],
-        ["floor: histogram of distances and nearest neighbours", "67.4", "67.4", ""],
+        ["floor, on another split: histogram of distances, nearest neighbours", "67.4", "67.4", ""],
     ]
 
     def words(accuracy: dict[str, float]) -> str:
@@ -204,11 +204,11 @@ def _modelnet() -> str:
 
 
 def _meshes() -> str:
-    others = [["floor: histogram of distances and nearest neighbours", "36.8", "36.8", ""]]
+    others = [["floor, on another split: histogram of distances, nearest neighbours", "36.8", "36.8", ""]]
 
     def words(_: dict[str, float]) -> str:
         return (
-            "2,003 meshes, most of the Princeton Shape Benchmark, as 2,048 points drawn evenly on each surface; own split. "
+            "2,003 meshes (Princeton Shape Benchmark and others) as 2,048 points drawn evenly on each surface; own split. "
             "No published figure has this split; these shapes are upright only roughly."
         )
 
