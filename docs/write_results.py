@@ -259,7 +259,7 @@ def _efficiency() -> str:
                 cells = [[100 * r[key] for r in here if r["network"] == network and r["n"] == n] for n in sizes]
                 lines.append([network, words, *map(_spread, cells)])
             cells = [[r["seconds"] for r in here if r["network"] == network and r["n"] == n] for n in sizes]
-            lines.append([network, "training, s", *(f"{mean(cell):.0f}" if cell else "" for cell in cells)])
+            lines.append([network, "training, processor s", *(f"{mean(cell):.0f}" if cell else "" for cell in cells)])
         text += (
             f"**{task}**, accuracy in %:\n\n"
             + _table(["network", "tested", *(f"{n:,} items" for n in sizes)], lines)
@@ -268,11 +268,11 @@ def _efficiency() -> str:
     seeds = len({row["seed"] for row in rows})
     sizes = sorted({row["parameters"] for row in rows})
     text += (
-        f"{kept['epochs']} epochs of at least {kept['least']:,} items (few items are seen several times in each), batches "
+        f"{kept['epochs']} epochs of about {kept['least']:,} items or more (few items are seen several times in each), batches "
         "of 32: the same number of steps for each network, few for planar networks on turned items, which would gain by "
         "more. "
         f"Mean and standard deviation over {seeds} seeds (where a cell has several); networks of {sizes[0]:,} to {sizes[-1]:,} "
-        f"parameters; {kept['machine']}, torch {kept['torch']}; training times are of a machine that did much else meanwhile. "
+        f"parameters; {kept['machine']}, torch {kept['torch']}; processor times are of one thread, data included. "
         "Made by `python benchmarks/data_efficiency.py`; `--full` goes to 55,000 digits.\n\n"
     )
     return text + _plainly(rows)
