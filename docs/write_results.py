@@ -260,20 +260,21 @@ def _efficiency() -> str:
                 cells = [[100 * r[key] for r in here if r["network"] == network and r["n"] == n] for n in sizes]
                 lines.append([network, words, *map(_spread, cells)])
             cells = [[r["seconds"] for r in here if r["network"] == network and r["n"] == n] for n in sizes]
-            lines.append([network, "training, s", *(f"{mean(cell):.0f}" if cell else "" for cell in cells)])
+            lines.append([network, "training, processor s", *(f"{mean(cell):.0f}" if cell else "" for cell in cells)])
         text += (
             f"**{task}**, accuracy in %:\n\n"
             + _table(["network", "tested", *(f"{n:,} items" for n in sizes)], lines)
             + "\n\n"
         )
     seeds = len({row["seed"] for row in rows})
+    spread = f"Mean and standard deviation over {seeds} seeds" if seeds > 1 else "One seed: no spread is known"
     sizes = sorted({row["parameters"] for row in rows})
     text += (
-        f"{kept['epochs']} epochs of at least {kept['least']:,} items (few items are seen several times in each), batches "
+        f"{kept['epochs']} epochs of about {kept['least']:,} items or more (few items are seen several times in each), batches "
         "of 32: the same number of steps for each network, few for planar networks on turned items, which would gain by "
         "more. "
-        f"Mean and standard deviation over {seeds} seeds (where a cell has several); networks of {sizes[0]:,} to {sizes[-1]:,} "
-        f"parameters; {kept['machine']}, torch {kept['torch']}; training times are of a machine that did much else meanwhile. "
+        f"{spread}; networks of {sizes[0]:,} to {sizes[-1]:,} "
+        f"parameters; {kept['machine']}, torch {kept['torch']}; processor times are of one thread, data included. "
         "Made by `python benchmarks/data_efficiency.py`; `--full` goes to 55,000 digits.\n\n"
     )
     return text + _plainly(rows)
@@ -315,10 +316,17 @@ def _plainly(rows: list[dict[str, Any]]) -> str:
         "In plain words: "
         + " ".join(sentences)
         + (
-            " Equivariance replaces the data and the training that learning orientations takes; it buys nothing where "
-            "orientation does not vary, and costs time for each step."
+            " Equivariance replaces the data and the steps that learning orientations takes. Where orientation does not vary "
+            f"it buys nothing and may cost accuracy, and a step takes {_dearer(rows):.1f} times as long as the plain network's."
         )
     )
+
+
+def _dearer(rows: list[dict[str, Any]]) -> float:
+    own, plain = (
+        sum(row["seconds"] for row in rows if row["network"] == network) for network in ("equivariant", "planar CNN")
+    )
+    return own / plain
 
 
 AUGMENTED = "planar CNN, rotation augmentation"
