@@ -3,11 +3,11 @@
     for seed in 0 1 2; do
         equisphere train pano-layout --seed $seed --output runs/pano-layout-$seed
         equisphere train pano-layout-planar --seed $seed --output runs/pano-layout-planar-$seed
-        equisphere train pano-layout-planar --rotated --seed $seed --output runs/pano-layout-planar-rotated-$seed
+        equisphere train wind --seed $seed --output runs/wind-$seed
     done
-    equisphere train wind --output runs/wind-0
+    equisphere train pano-layout-planar --rotated --output runs/pano-layout-planar-rotated-0
     equisphere train sky-inpaint --output runs/sky-inpaint-0
-    python docs/write_dense.py --runs runs/pano-layout-* runs/wind-0 runs/sky-inpaint-0 --baselines --picture
+    python docs/write_dense.py --runs runs/pano-layout-* runs/wind-* runs/sky-inpaint-0 --baselines --picture
 
 Each part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; what it was made from is kept in docs/evidence/. The
 data are those of the folder that EQUISPHERE_DATA names. Without arguments the page is written from what is kept.
