@@ -9,7 +9,7 @@ from reference import KINDS, harmonics_at, randn, relative_error
 
 import equisphere as es
 from equisphere.harmonics import associated_legendre, degrees_and_orders
-from equisphere.transforms import _engine, _fourier
+from equisphere.transforms import _engine, _engines, _fourier
 from equisphere.transforms._engine import RingEngine
 from equisphere.transforms._fourier import FastFourier, MatrixFourier
 from equisphere.transforms._layout import Layout
@@ -81,6 +81,18 @@ def test_room_made_without_gradients_serves_with_them():
     with torch.inference_mode():
         c = sht(f)
     assert torch.equal(sht(f.requires_grad_()), c)
+
+
+@pytest.mark.parametrize("limit", [_engines.TABLE_LIMIT, 0])
+def test_samples_over_the_sine(monkeypatch, limit):
+    """P_lm / sin(theta) from tables, and where none are stored, are the plain sums divided by sin(theta)."""
+    monkeypatch.setattr(_engines, "TABLE_LIMIT", limit)
+    grid = es.grids.GaussLegendre(6, nlat=8, nlon=14)
+    c, f = randn(36, 3), randn(8, 14, 3)
+    Y = harmonics_at(grid.points, 6) / grid.colatitudes.sin()[:, None, None]
+    engine = _engines.over_sine_engine(grid, 6)
+    assert relative_error(engine.to_grid(c, False), torch.einsum("jkc,cn->jkn", Y, c)) < 1e-13
+    assert relative_error(engine.from_grid(f, False), torch.einsum("jkc,jkn->cn", Y, f)) < 1e-13
 
 
 def test_samples_come_in_the_order_of_signals():

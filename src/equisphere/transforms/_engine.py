@@ -34,9 +34,15 @@ class RingEngine:
 
     With parities apart, P_lm(-x) = (-1)^{l-m} P_lm(x): the even part of a signal about the equator meets even l - m alone, the
     odd part odd ones, and northern rings are enough for either.
+
+    Args:
+        grid: of the samples.
+        bandwidth: band limit L.
+        parity: whether even and odd degrees are apart; by the band limit where nothing is said.
+        over_sine: P_lm / sin(theta) in the place of P_lm; no ring may lie on a pole.
     """
 
-    def __init__(self, grid: RingGrid, bandwidth: int, parity: bool | None = None) -> None:
+    def __init__(self, grid: RingGrid, bandwidth: int, parity: bool | None = None, over_sine: bool = False) -> None:
         self.grid, self.bandwidth = grid, bandwidth
         self.parities = 2 if (bandwidth >= PARITY_LIMIT if parity is None else parity) else 1
         theta = grid.colatitudes.numpy()
@@ -45,6 +51,7 @@ class RingEngine:
         #: northern rings that have a mirror image; the i-th of them, that of the i-th ring from the south
         self._paired = slice(first, first + grid.nlat - north)
         self._theta, self._north = theta[:north], north
+        self._over_sine = over_sine
         self.fourier = fourier(grid.nlon, bandwidth)
         self._pitch = self.fourier.pitch(north)
         self.layout = Layout(bandwidth, self.fourier.groups, self.parities)
@@ -60,7 +67,10 @@ class RingEngine:
                 self._tables[key] = [table * weights for table in self._legendre(x, False)]
             else:
                 dtype = np.float64 if x.dtype == torch.float64 else np.float32
-                table = torch.from_numpy(self.layout.legendre(self._theta, self._pitch, dtype)).to(x)
+                values = self.layout.legendre(self._theta, self._pitch, dtype)
+                if self._over_sine:
+                    values[:, : self._north] /= np.sin(self._theta)
+                table = torch.from_numpy(values).to(x)
                 self._tables[key] = [table[block.rows].unflatten(0, (-1, block.terms)) for block in self.layout.blocks]
         return self._tables[key]
 
@@ -80,8 +90,11 @@ class RingEngine:
         return self._indices[device]
 
     def _cut(self, x: Tensor, signals: int, numbers: int, fewest: int = 1) -> list[slice]:
-        """Signals a few at a time: as many as have so many samples, on CPUs."""
-        size = max(fewest, numbers // (self.grid.nlat * self.grid.nlon)) if x.device.type == "cpu" else signals
+        """Signals a few at a time: as many as have so many samples, on CPUs.
+
+        They are an odd number: at a power of two, the rows of a product fight for the same lines of the cache.
+        """
+        size = max(fewest, numbers // (self.grid.nlat * self.grid.nlon)) | 1 if x.device.type == "cpu" else signals
         return [slice(i, min(i + size, signals)) for i in range(0, signals, size)]
 
     def _waves(self, x: Tensor, chunk: slice) -> Float[Tensor, "parities rows signals pitch"]:
@@ -150,6 +163,6 @@ class RingEngine:
 
 
 @lru_cache(maxsize=64)
-def ring_engine(grid: RingGrid, bandwidth: int) -> RingEngine:
+def ring_engine(grid: RingGrid, bandwidth: int, over_sine: bool = False) -> RingEngine:
     """The engine of a grid and band limit, one for all modules."""
-    return RingEngine(grid, bandwidth)
+    return RingEngine(grid, bandwidth, over_sine=over_sine)

@@ -39,23 +39,36 @@ class Engine(Protocol):
 
 
 class SizedEngine:
-    """Stored tables up to a size that depends on the dtype, Legendre functions on the fly beyond."""
+    """Stored tables up to a size that depends on the dtype, Legendre functions on the fly beyond.
 
-    def __init__(self, grid: RingGrid, bandwidth: int, backend: str) -> None:
-        self.grid, self.bandwidth, self.backend = grid, bandwidth, backend
+    With `over_sine`, samples are divided by sin(theta), after synthesis and before its transpose.
+    """
+
+    def __init__(self, grid: RingGrid, bandwidth: int, backend: str, over_sine: bool = False) -> None:
+        self.grid, self.bandwidth, self.backend, self.over_sine = grid, bandwidth, backend, over_sine
         self.table_numbers = bandwidth**2 * (grid.nlat + 1) // 4
 
     def to_grid(self, c: Float[Tensor, "coefficients n"], weighted: bool) -> Float[Tensor, "nlat nlon n"]:
         """Samples of sum_lm c_lm Y_lm."""
-        return self._serving(c).to_grid(c, weighted)
+        if not self.over_sine or self._stored(c):  # tables hold the sines
+            return self._serving(c).to_grid(c, weighted)
+        return self._serving(c).to_grid(c, weighted) * self._cosecants(c)
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
         """Sums over the samples of f Y_lm."""
+        if self.over_sine and not self._stored(f):
+            f = f * self._cosecants(f)
         return self._serving(f).from_grid(f, weighted)
 
+    def _stored(self, x: Tensor) -> bool:
+        return self.table_numbers * x.element_size() <= TABLE_LIMIT
+
+    def _cosecants(self, x: Tensor) -> Float[Tensor, "nlat 1 1"]:
+        return (1 / self.grid.colatitudes.sin())[:, None, None].to(x)
+
     def _serving(self, x: Tensor) -> Engine:
-        if self.table_numbers * x.element_size() <= TABLE_LIMIT:
-            return ring_engine(self.grid, self.bandwidth)
+        if self._stored(x):
+            return ring_engine(self.grid, self.bandwidth, self.over_sine)
         backend = self.backend if x.device.type == "cpu" else "torch"
         if backend == "ducc0":
             return DuccEngine(self.grid, self.bandwidth)
@@ -75,5 +88,12 @@ def engine_for(grid: Grid, bandwidth: int, tolerance: float | None = None) -> En
 
 
 @lru_cache(maxsize=64)
-def _sized_engine(grid: RingGrid, bandwidth: int, backend: str) -> SizedEngine:
-    return SizedEngine(grid, bandwidth, backend)
+def _sized_engine(grid: RingGrid, bandwidth: int, backend: str, over_sine: bool = False) -> SizedEngine:
+    return SizedEngine(grid, bandwidth, backend, over_sine)
+
+
+def over_sine_engine(grid: Grid, bandwidth: int) -> SizedEngine:
+    """As `engine_for`, the samples divided by sin(theta), on a grid of rings of which none lies on a pole."""
+    if not isinstance(grid, RingGrid):
+        raise ValueError(f"samples are divided by sin(theta) on grids of rings alone, got {grid}.")
+    return _sized_engine(grid, bandwidth, chosen_backend(), True)

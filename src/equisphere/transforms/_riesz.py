@@ -13,7 +13,7 @@ from equisphere.grids import GaussLegendre, Grid
 from equisphere.harmonics import degrees_and_orders
 from equisphere.transforms._basis import partner_index
 from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._engines import engine_for
+from equisphere.transforms._engines import over_sine_engine
 from equisphere.transforms._linear import is_traced, linear, register_adjoint
 from equisphere.transforms._operator import grid_name, grid_named, transform
 from equisphere.transforms._recurrence import epsilon
@@ -81,8 +81,8 @@ def directional(
     south, east = riesz_samples(torch.cat(x[1:], dim=1), grid)
     pairs = [(a, b) for a, b in zip(south.chunk(2), east.chunk(2), strict=True)]
     parts += compare(*pairs)
-    c = transform(torch.cat(parts).movedim(0, -1), grid, L, to_grid=False, weighted=True)
-    return uncolumns(c, torch.Size((-1, *batch))).movedim(0, -2).to(single.dtype)
+    c = [transform(part.movedim(0, -1), grid, L, to_grid=False, weighted=True) for part in parts]
+    return uncolumns(torch.cat(c, dim=1), torch.Size((-1, *batch))).movedim(0, -2).to(single.dtype)
 
 
 def _to_grid(x: Float[Tensor, "coefficients n"], grid: Grid, bandwidth: int) -> Float[Tensor, "nlat nlon n2"]:
@@ -93,15 +93,14 @@ def _to_grid(x: Float[Tensor, "coefficients n"], grid: Grid, bandwidth: int) -> 
     south = _neighbours(x, *lowered[:4])
     east = order * x.index_select(0, partner_index(L, x.device)[1])
     east = torch.nn.functional.pad(east, (0, 0, 0, 2 * L + 1))  # degree L, which d/dphi does not reach
-    u = engine_for(grid, L + 1).to_grid(torch.cat((south, east), dim=1), weighted=False)
-    return u * _cosecant(grid, x.dtype, x.device)
+    return over_sine_engine(grid, L + 1).to_grid(torch.cat((south, east), dim=1), weighted=False)
 
 
 def _from_grid(u: Float[Tensor, "nlat nlon n2"], grid: Grid, bandwidth: int) -> Float[Tensor, "coefficients n"]:
     """The transpose of `_to_grid`."""
     L = bandwidth
     root, order, *lowered = _tables(L, u.dtype, u.device)
-    slopes = engine_for(grid, L + 1).from_grid(u * _cosecant(grid, u.dtype, u.device), weighted=False)
+    slopes = over_sine_engine(grid, L + 1).from_grid(u, weighted=False)
     south, east = slopes.chunk(2, dim=1)
     east = (order * east[: L * L]).index_select(0, partner_index(L, u.device)[1])
     return root * (_neighbours(south, *lowered[4:]) + east)
@@ -161,9 +160,3 @@ def _tables(bandwidth: int, dtype: torch.dtype, device: torch.device) -> tuple[T
         *(torch.from_numpy(index).to(device) for index in back[::-1]),
         *numbers[4:],
     )
-
-
-@lru_cache(maxsize=32)
-def _cosecant(grid: Grid, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """1 / sin(theta) of each ring `(nlat, 1, 1)`."""
-    return (1 / grid.colatitudes.sin())[:, None, None].to(device, dtype)
