@@ -34,6 +34,11 @@ class RingEngine:
 
     With parities apart, P_lm(-x) = (-1)^{l-m} P_lm(x): the even part of a signal about the equator meets even l - m alone, the
     odd part odd ones, and northern rings are enough for either.
+
+    Args:
+        grid: of the samples.
+        bandwidth: band limit L.
+        parity: whether even and odd degrees are apart; by the band limit where nothing is said.
     """
 
     def __init__(self, grid: RingGrid, bandwidth: int, parity: bool | None = None) -> None:
@@ -80,8 +85,11 @@ class RingEngine:
         return self._indices[device]
 
     def _cut(self, x: Tensor, signals: int, numbers: int, fewest: int = 1) -> list[slice]:
-        """Signals a few at a time: as many as have so many samples, on CPUs."""
-        size = max(fewest, numbers // (self.grid.nlat * self.grid.nlon)) if x.device.type == "cpu" else signals
+        """Signals a few at a time: as many as have so many samples, on CPUs.
+
+        They are an odd number: at a power of two, the rows of a product fight for the same lines of the cache.
+        """
+        size = max(fewest, numbers // (self.grid.nlat * self.grid.nlon)) | 1 if x.device.type == "cpu" else signals
         return [slice(i, min(i + size, signals)) for i in range(0, signals, size)]
 
     def _waves(self, x: Tensor, chunk: slice) -> Float[Tensor, "parities rows signals pitch"]:

@@ -1,5 +1,6 @@
 """A linear map whose backward pass is its adjoint, written as such."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,8 @@ def register_adjoint(operator: Any, direction: int) -> None:
 class _LinearMap(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, forward: Map, adjoint: Map) -> Tensor:
+        if not torch.is_autocast_enabled(x.device.type):
+            return forward(x)
         with torch.autocast(x.device.type, enabled=False):
             return forward(x)
 
@@ -56,6 +59,10 @@ class _LinearMap(torch.autograd.Function):
         x = x.movedim(in_dims[0] or 0, -2)
         y = _LinearMap.apply(x.flatten(-2), forward, adjoint).unflatten(-1, x.shape[-2:])
         return y, y.ndim - 2
+
+
+# torch looks at the signature at every call, which takes longer than a small transform
+_LinearMap.forward.__signature__ = inspect.signature(_LinearMap.forward)  # type: ignore[attr-defined]
 
 
 def linear(x: Tensor, forward: Map, adjoint: Map) -> Tensor:

@@ -135,7 +135,7 @@ class SpinRingEngine:
     def _chunks(self, x: Tensor, signals: int) -> list[slice]:
         size = signals
         if x.device.type == "cpu":
-            size = max(2 * FEWEST_SIGNALS, CHUNK_NUMBERS // (self.grid.nlat * self.grid.nlon)) // 2
+            size = max(2 * FEWEST_SIGNALS, CHUNK_NUMBERS // (self.grid.nlat * self.grid.nlon)) // 2 | 1
         return [slice(i, min(i + size, signals)) for i in range(0, signals, size)]
 
 

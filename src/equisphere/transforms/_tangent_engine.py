@@ -14,8 +14,8 @@ from equisphere.transforms._fourier import MatrixFourier
 from equisphere.transforms._recurrence import epsilon
 from equisphere.transforms._workspace import workspace
 
-#: signals at a time on a CPU, so that what lies between the steps stays in the cache
-SIGNALS = 128
+#: signals at a time on a CPU, so that what lies between the steps stays in the cache; odd, as in `RingEngine`
+SIGNALS = 127
 
 
 class TangentEngine:
