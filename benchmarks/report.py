@@ -130,8 +130,8 @@ signals and writing the coefficients once.
 
 {limits(result)}
 
-Between the two stand the Fourier step, which as a product does more arithmetic than an FFT and as an FFT needs one transposition
-(which PyTorch does on one core); products of small matrices, at half the rate of large ones; the empty corners of the
+Between the two stand the Fourier step, which as a product does more arithmetic than an FFT and as an FFT needs one transposition;
+products of small matrices, at half the rate of large ones; the empty corners of the
 blocks of orders; and, at small sizes, some microseconds for every call into PyTorch.
 """
     (folder / "benchmarks.md").write_text(page)

@@ -141,13 +141,14 @@ def network_step(seconds: float) -> list[float]:
     import equisphere as es
 
     model = es.models.SphericalClassifier(
-        channels=[32, 32, 32, 32, 40],
+        channels=[36, 36, 36, 36, 40],
         bandwidths=[20, 16, 16, 12, 10],
         anchors=8,
         activation="silu",
         hidden=24,
+        dropout=0.1,
         triples=24,
-        pairs=12,
+        pairs=14,
     )
     optimizer = torch.optim.AdamW(model.parameters())
     c, label = torch.randn(64, 1, 400), torch.randint(10, (64,))

@@ -295,7 +295,7 @@ def training_step(batch: int = 64) -> str:
     """A step of AdamW of classifiers of about 58,000 parameters."""
     shared = {"anchors": 8, "hidden": 24, "triples": 24}
     made = {
-        "`SphericalClassifier`, 12 pairs (recipe spherical-mnist)": SphericalClassifier(**DIRECTED),
+        f"`SphericalClassifier`, {DIRECTED['pairs']} pairs (recipe spherical-mnist)": SphericalClassifier(**DIRECTED),
         "`SpinClassifier`, spins 0, 1, SiLU on SO(3)": SpinClassifier(spins=(0, 1), **shared),
         "`SpinClassifier`, spins 0, 1, 2, SiLU on SO(3)": SpinClassifier(spins=(0, 1, 2), channels=(8,) * 5, **shared),
         "`SpinClassifier`, spins 0, 1, gates": SpinClassifier(spins=(0, 1), channels=(11,) * 5, kind="gated", **shared),

@@ -110,13 +110,14 @@ def recipe_of(notes: dict[str, Any], path: object) -> Recipe:
 SMALL = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64, "triples": 24}
 PLANAR = {"bandwidth": 24, "channels": [16, 32, 60, 90]}
 DIRECTED = {
-    "channels": [32, 32, 32, 32, 40],
+    "channels": [36, 36, 36, 36, 40],
     "bandwidths": [20, 16, 16, 12, 10],
     "anchors": 8,
     "activation": "silu",
     "hidden": 24,
+    "dropout": 0.1,
     "triples": 24,
-    "pairs": 12,
+    "pairs": 14,
 }
 
 PANORAMAS = {"channels": [16, 24, 32, 32], "bandwidths": [32, 24, 16, 8], "anchors": 8, "dropout": 0.2}
@@ -160,10 +161,11 @@ RECIPES: dict[str, Recipe] = {
             "SphericalClassifier",
             DIRECTED,
             data="mnist",
-            options=SPHERICAL_IMAGES,
-            epochs=12,
+            options={"extent": 1.2, "jitter": 0.12},
+            epochs=20,
             learning_rate=5e-3,
             weight_decay=0.02,
+            label_smoothing=0.05,
         ),
         Recipe("pano-layout", "SphericalUNet", PANORAMAS, "segmentation", "panoramas", epochs=80, batch_size=8),
         Recipe("pano-layout-planar", "PlanarUNet", PICTURES, "segmentation", "panoramas", epochs=80, batch_size=8),
