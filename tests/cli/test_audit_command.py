@@ -61,7 +61,17 @@ def test_a_checkpoint(tmp_path):
     assert json.loads(result.stdout)["worst"] == "blocks.0.activation"
     result = run(path)
     assert result.exit_code == 1
-    assert "--random" in " ".join(result.output.split())
+    said = " ".join(result.output.split())
+    assert "m.safetensors does not say how" in said
+    assert "--signals FILE, or --random" in said
+
+
+def test_signals_are_used_where_a_checkpoint_has_no_recipe(tmp_path):
+    path = es.models.save(es.models.SphericalClassifier(channels=(3,), bandwidths=(6,)), tmp_path / "m.safetensors")
+    np.save(tmp_path / "c.npy", np.random.default_rng(0).normal(size=(3, 1, 36)).astype(np.float32))
+    result = run(path, "--signals", tmp_path / "c.npy", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["signals"] == [3, 1, 36]
 
 
 @pytest.mark.parametrize(

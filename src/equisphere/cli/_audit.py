@@ -55,7 +55,7 @@ def audit(
     network, found, options = (
         _from_factory(model)
         if ":" in model and not Path(model).exists()
-        else _from_checkpoint(Path(model), random, batch, data, seed)
+        else _from_checkpoint(Path(model), random, batch, data, seed, given=signals is not None)
     )
     if signals is not None:
         found = _read(signals)
@@ -107,11 +107,13 @@ def _from_factory(name: str) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
 
 
 def _from_checkpoint(
-    path: Path, random: bool, batch: int, data: str | None, seed: int
-) -> tuple[nn.Module, Tensor, dict[str, Any]]:
+    path: Path, random: bool, batch: int, data: str | None, seed: int, given: bool
+) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
     from equisphere import models
 
     network, notes = models.load(path)
+    if given:
+        return network, None, {}
     if random:
         generator = torch.Generator().manual_seed(seed)
         channels = network.config.get("in_channels", 1)
@@ -119,7 +121,10 @@ def _from_checkpoint(
     from equisphere.data import Batch
     from equisphere.train import recipe_of
 
-    recipe = recipe_of(notes, f"{path} (give --random to measure on random signals)")
+    try:
+        recipe = recipe_of(notes, path)
+    except ValueError as error:
+        raise ValueError(f"{error} Without it, give signals by --signals FILE, or --random for random ones.") from None
     test = recipe.load(data).part("test", network.bandwidth)
     found, _ = test[Batch(torch.arange(min(batch, len(test))), 0)]
     if not isinstance(found, Tensor):
