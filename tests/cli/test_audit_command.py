@@ -1,6 +1,7 @@
 """`equisphere audit`: a checkpoint, and anybody's factory."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +73,35 @@ def test_signals_are_used_where_a_checkpoint_has_no_recipe(tmp_path):
     result = run(path, "--signals", tmp_path / "c.npy", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["signals"] == [3, 1, 36]
+
+
+def test_signals_of_numpy_come_in_the_dtype_of_the_model(factories):
+    np.save("maps.npy", np.random.default_rng(0).normal(size=(3, 1, 12, 12)))
+    result = run(f"{factories}:bare", "--signals", "maps.npy", "--grid", "DriscollHealy", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["dtype"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "said"),
+    [
+        ("gone.pt", None, [], "there is no file gone.pt"),
+        ("a.txt", b"hello", [], "a.txt cannot be read as signals"),
+        ("a.npy", b"hello", [], "a.npy cannot be read as signals"),
+        ("one.npy", np.ones((12, 12)), ["--grid", "DriscollHealy"], "must have a batch dimension"),
+        ("one.npy", np.ones(36), ["--batch", "16"], "must have a batch dimension"),
+        ("one.npy", np.ones(36), ["--grid", "coefficients"], "must have a batch dimension"),
+    ],
+)
+def test_files_that_hold_no_signals_are_explained(factories, name, content, options, said):
+    if isinstance(content, bytes):
+        Path(name).write_bytes(content)
+    elif content is not None:
+        np.save(name, content)
+    result = run(f"{factories}:bare", "--signals", name, *options)
+    assert result.exit_code == 1
+    assert said in " ".join(result.output.split())
+    assert isinstance(result.exception, SystemExit)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import torch
 import typer
 from torch import Tensor, nn
@@ -58,10 +59,15 @@ def audit(
         else _from_checkpoint(Path(model), random, batch, data, seed, given=signals is not None)
     )
     if signals is not None:
-        found = _read(signals)
+        found = _read(signals, network)
     if found is None:
         raise ValueError(
             f"{model} makes a model but no signals: give some by --signals FILE, or let the factory return (module, signals)."
+        )
+    if found.ndim < (3 if grid not in (None, "coefficients") else 2):
+        raise ValueError(
+            f"signals must have a batch dimension, (batch, ..., nlat, nlon) or (batch, ..., L*L) as the model takes them, got "
+            f"shape {tuple(found.shape)}: put one in front, by `x[None]`."
         )
     if grid is not None:
         options["grid"] = _grid(grid, found)
@@ -134,16 +140,26 @@ def _from_checkpoint(
     return network, found, {}
 
 
-def _read(path: Path) -> Tensor:
-    if path.suffix in (".npy", ".npz"):
-        import numpy as np
-
-        held = np.load(path)
-        return torch.from_numpy(held if path.suffix == ".npy" else held[held.files[0]])
-    found = torch.load(path, weights_only=True)
+def _read(path: Path, network: nn.Module) -> Tensor:
+    """Signals of a file, real ones in the dtype of the network: NumPy makes float64 unless told otherwise."""
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}.")
+    try:
+        found: Any
+        if path.suffix in (".npy", ".npz"):
+            held = np.load(path, allow_pickle=False)
+            found = torch.from_numpy(held if path.suffix == ".npy" else held[held.files[0]])
+        else:
+            found = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # unpicklers raise anything
+        raise ValueError(
+            f"{path} cannot be read as signals: it must be a .npy or .npz file, or a tensor that torch.save wrote "
+            f"({type(error).__name__})."
+        ) from error
     if not isinstance(found, Tensor):
         raise ValueError(f"{path} must hold one tensor of signals, got {type(found).__name__}.")
-    return found
+    dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
+    return found if found.is_complex() else found.to(dtype)
 
 
 def _grid(name: str, signals: Tensor) -> Any:
@@ -152,9 +168,8 @@ def _grid(name: str, signals: Tensor) -> Any:
     if name == "coefficients":
         return name
     known = ("DriscollHealy", "ClenshawCurtis", "GaussLegendre")
-    if name not in known or signals.ndim < 3:
+    if name not in known:
         raise ValueError(
-            f"--grid must be one of {', '.join(known)} (for signals (..., nlat, nlon)) or coefficients, got {name!r} for "
-            f"signals of shape {tuple(signals.shape)}."
+            f"--grid must be one of {', '.join(known)} (for signals (..., nlat, nlon)) or coefficients, got {name!r}."
         )
     return getattr(grids, name)(nlat=signals.shape[-2], nlon=signals.shape[-1])
