@@ -27,12 +27,16 @@ def bare():
 
 def nothing():
     return 3
+
+def broken():
+    raise RuntimeError("no weights")
 """
 
 
 @pytest.fixture
 def factories(tmp_path, monkeypatch):
     (tmp_path / "somebodys_models.py").write_text(FACTORIES)
+    (tmp_path / "no_module.py").write_text("1 / 0")
     monkeypatch.chdir(tmp_path)
     return "somebodys_models"
 
@@ -111,6 +115,8 @@ def test_files_that_hold_no_signals_are_explained(factories, name, content, opti
         (["{}:nothing"], "must return"),
         (["{}:bare"], "no signals"),
         (["{}:sound", "--grid", "Cube"], "--grid must be"),
+        (["{}:broken"], "error: the factory somebodys_models:broken failed: RuntimeError: no weights"),
+        (["no_module:x"], "the module no_module failed: ZeroDivisionError"),
         (["no_such_module:x"], "No module named"),
         (["missing.safetensors"], "no checkpoint"),
     ],
@@ -118,4 +124,5 @@ def test_files_that_hold_no_signals_are_explained(factories, name, content, opti
 def test_what_is_wrong_is_explained(factories, arguments, said):
     result = run(*[a.format(factories) for a in arguments])
     assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
     assert said in " ".join(result.output.split())

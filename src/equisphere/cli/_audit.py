@@ -95,14 +95,22 @@ def _from_factory(name: str) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
     module, _, factory = name.partition(":")
     sys.path.insert(0, os.getcwd())
     try:
-        make = importlib.import_module(module)
+        make: Any = importlib.import_module(module)
+    except ImportError:
+        raise
+    except Exception as error:  # anybody's code
+        raise ValueError(f"the module {module} failed: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(os.getcwd())
+    try:
         for part in factory.split("."):
             make = getattr(make, part)
     except AttributeError:
         raise ValueError(f"the module {module} has no {factory!r}.") from None
-    finally:
-        sys.path.remove(os.getcwd())
-    made = make() if callable(make) and not isinstance(make, nn.Module) else make
+    try:
+        made = make() if callable(make) and not isinstance(make, nn.Module) else make
+    except Exception as error:  # anybody's code
+        raise ValueError(f"the factory {name} failed: {type(error).__name__}: {error}") from error
     network, found, options, *rest = (*made, None, None) if isinstance(made, tuple) else (made, None, None)
     fits = isinstance(network, nn.Module) and isinstance(found, Tensor | None) and not any(rest)
     if not fits:
