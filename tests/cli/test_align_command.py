@@ -73,6 +73,20 @@ def test_pictures(signal, tmp_path):
     assert angle_to(json.loads(run(tmp_path / "a.png", tmp_path / "b.png", "--json").stdout)) < 0.1
 
 
+def test_clouds_are_told_from_maps(tmp_path):
+    """Points turned by R, moved and scaled; as text too."""
+    cloud = np.random.default_rng(0).normal(size=(200, 3)) * (1, 2, 3)
+    a, b = saved(tmp_path, "a", cloud), saved(tmp_path, "b", 5 + 2 * cloud @ R.numpy().T)
+    assert angle_to(json.loads(run(a, b, "--json", "--bandwidth", 12).stdout)) < 1e-3
+    np.savetxt(tmp_path / "a.pts", cloud)
+    assert angle_to(json.loads(run(tmp_path / "a.pts", b, "--json", "--bandwidth", 12).stdout)) < 1e-3
+
+
+def test_a_picture_that_is_no_panorama_is_refused(tmp_path):
+    Image.fromarray(np.eye(100, dtype=np.uint8) * 255).save(tmp_path / "a.png")
+    assert "twice as wide as high" in " ".join(run(tmp_path / "a.png", tmp_path / "a.png", code=1).stderr.split())
+
+
 def test_meshes(tmp_path):
     """An uneven box, turned and moved: found to the digits of the file, its four symmetries with it."""
     trimesh = pytest.importorskip("trimesh")

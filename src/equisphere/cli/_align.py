@@ -16,7 +16,7 @@ from equisphere.groups import euler_angles
 
 @teaching
 def align(
-    a: Annotated[Path, typer.Argument(help="A map, picture, mesh, or file of coefficients.", metavar="A")],
+    a: Annotated[Path, typer.Argument(help="A map, picture, cloud, mesh, or file of coefficients.", metavar="A")],
     b: Annotated[Path, typer.Argument(help="Another of the same kind.", metavar="B")],
     bandwidth: Annotated[int, typer.Option(min=2, help="Degrees to compare: 32 see 6 degrees of arc.")] = 32,
     peaks: Annotated[
@@ -28,10 +28,10 @@ def align(
 ) -> None:
     """Find the rotation that takes A to B, and say how sure it is.
 
-    .npy and .npz files hold an equirectangular map (north first), maps one after the other, a HEALPix map in RING order, or L*L
-    coefficients. Pictures are equirectangular panoramas. Meshes (with the extra `mesh`) are compared by where
-    their surface lies, seen from its centroid. The mean does not count, nor does a positive factor.
-    A mirror image is not found.
+    .npy and .npz files hold an equirectangular map (north first), maps one after the other, a HEALPix map in RING order, L*L
+    coefficients, or a cloud of points (n, 3), as .pts files do. Pictures are equirectangular panoramas, twice as wide as
+    high. Meshes (with the extra `mesh`) are compared by where their surface lies, seen from its centroid. The mean does
+    not count, nor does a positive factor. A mirror image is not found.
     """
     from equisphere.align import align as find
     from equisphere.data import read_coefficients
