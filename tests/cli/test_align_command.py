@@ -108,6 +108,8 @@ def test_people_get_a_table(signal, tmp_path):
     text = run(a, b).stdout
     assert "score" in text
     assert "degrees about" in text
+    assert "to band limit 12 (32 asked for)" in text
+    assert "asked for" not in run(a, b, "--bandwidth", 12).stdout
 
 
 def test_an_array_of_an_npz_file_is_named(signal, tmp_path):

@@ -55,6 +55,8 @@ def align(
         return
     table = Table("", "", show_header=False)
     error = report["error_degrees"]
+    asked = "" if report["bandwidth"] == bandwidth else f" ({bandwidth} asked for)"
+    table.add_row("compared", f"to band limit {report['bandwidth']}{asked}")
     table.add_row("score", f"{report['score']:.4f} (1 where B is A turned, 0 where nothing is alike)")
     table.add_row("margin", f"{report['margin']:.4f} (how much better than the second best rotation)")
     table.add_row("error", "a turn changes nothing" if error is None else f"{error:.2g} degrees, estimated")
