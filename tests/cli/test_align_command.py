@@ -82,6 +82,16 @@ def test_clouds_are_told_from_maps(tmp_path):
     assert angle_to(json.loads(run(tmp_path / "a.pts", b, "--json", "--bandwidth", 12).stdout)) < 1e-3
 
 
+def test_what_project_wrote_is_read_as_coefficients(tmp_path):
+    cloud = np.random.default_rng(0).normal(size=(200, 3)) * (1, 2, 3)
+    a, b = saved(tmp_path, "a", cloud), saved(tmp_path, "b", cloud @ R.numpy().T)
+    written = CliRunner().invoke(app, ["project", str(a), str(b), "--output", str(tmp_path), "--no-cache"])
+    assert written.exit_code == 0, written.output
+    report = json.loads(run(tmp_path / "a.npy.npz", tmp_path / "b.npy.npz", "--json", "--bandwidth", 12).stdout)
+    assert report["bandwidth"] == 12
+    assert angle_to(report) < 1e-2
+
+
 def test_a_picture_that_is_no_panorama_is_refused(tmp_path):
     Image.fromarray(np.eye(100, dtype=np.uint8) * 255).save(tmp_path / "a.png")
     assert "twice as wide as high" in " ".join(run(tmp_path / "a.png", tmp_path / "a.png", code=1).stderr.split())

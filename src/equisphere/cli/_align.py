@@ -30,8 +30,8 @@ def align(
 
     .npy and .npz files hold an equirectangular map (north first), maps one after the other, a HEALPix map in RING order, L*L
     coefficients, or a cloud of points (n, 3), as .pts files do. Pictures are equirectangular panoramas, twice as wide as
-    high. Meshes (with the extra `mesh`) are compared by where their surface lies, seen from its centroid. The mean does
-    not count, nor does a positive factor. A mirror image is not found.
+    high. Meshes (with the extra `data`) are compared by where their surface lies, seen from its centroid. The mean does
+    not count, nor does a positive factor. A mirror image is not found. What `equisphere project` wrote is read as such.
     """
     from equisphere.align import align as find
     from equisphere.data import read_coefficients

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from equisphere.data._batch import load_projected
 from equisphere.data._clouds import cloud_coefficients, normalize_points, read_points
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._meshes import MESH_SUFFIXES, read_mesh
@@ -30,6 +31,7 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
         .npy, .npz: L*L numbers are coefficients, 12 nside^2 a HEALPix map in RING order; two dimensions an equirectangular map,
             row 0 the north and column 0 longitude 0, but `(n, 3)` a cloud of points; three dimensions such maps one after the
             other.
+        .npz that `project_files` wrote: all channels of its coefficients.
         .pts, and `(n, 3)`: clouds of points about their centroid, one signal for each shell, as `project_file` has them.
         pictures: equirectangular, twice as wide as high, one signal for each colour.
         triangle meshes: two signals, the area in each direction from the centroid, weighted by the distance and by its cube.
@@ -54,12 +56,22 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
         array = read_panorama(path).expand(3, -1, -1).double().numpy()
     elif suffix == ".pts":
         array = read_points(path).numpy()
+    elif suffix == ".npz" and key in (None, "coefficients") and (projected := _projected(path)) is not None:
+        return projected[:, : bandwidth**2]
     elif suffix in (".npy", ".npz"):
         array = _array(path, key)
     else:
         known = ", ".join(sorted({".npy", ".npz", ".pts"} | IMAGE_SUFFIXES | MESH_SUFFIXES))
         raise DataError(f"{path} is of no kind that is read here ({known}).")
     return _coefficients(array, bandwidth, poles, path)
+
+
+def _projected(path: Path) -> Channels | None:
+    """All channels, where `project_files` wrote the file."""
+    try:
+        return load_projected(path).coefficients.double().flatten(0, -2)
+    except DataError:
+        return None
 
 
 def _array(path: Path, key: str | None) -> np.ndarray:
