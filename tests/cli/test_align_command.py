@@ -129,6 +129,16 @@ def test_an_array_of_an_npz_file_is_named(signal, tmp_path):
     assert "--key" in " ".join(run(tmp_path / "two.npz", tmp_path / "two.npz", code=1).stderr.split())
 
 
+def test_a_zero_has_no_sign():
+    from equisphere.cli._align import _described, _in_words
+
+    almost = torch.eye(3, dtype=torch.float64)
+    almost[0, 1], almost[1, 0] = -1e-7, 1e-7
+    for R in (torch.eye(3, dtype=torch.float64), almost):
+        assert "-0.0000 " not in _in_words(_described(R, 1.0)).replace(",", " ").replace(")", " ")
+        assert "-0.00000 " not in _in_words(_described(R, 1.0)).replace("\n", " ")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -80,6 +80,7 @@ def _described(R: Tensor, score: float) -> dict[str, Any]:
 
 
 def _in_words(found: dict[str, Any]) -> str:
-    axis = ", ".join(f"{x:.4f}" for x in found["axis"])
-    rows = "\n".join("  ".join(f"{x:8.5f}" for x in row) for row in found["matrix"])
+    # z: no minus before a zero
+    axis = ", ".join(f"{x:z.4f}" for x in found["axis"])
+    rows = "\n".join("  ".join(f"{x:z8.5f}" for x in row) for row in found["matrix"])
     return f"{found['angle_degrees']:.3f} degrees about ({axis}), score {found['score']:.4f}\n{rows}"
