@@ -73,6 +73,30 @@ def test_pictures(signal, tmp_path):
     assert angle_to(json.loads(run(tmp_path / "a.png", tmp_path / "b.png", "--json").stdout)) < 0.1
 
 
+def test_clouds_are_told_from_maps(tmp_path):
+    """Points turned by R, moved and scaled; as text too."""
+    cloud = np.random.default_rng(0).normal(size=(200, 3)) * (1, 2, 3)
+    a, b = saved(tmp_path, "a", cloud), saved(tmp_path, "b", 5 + 2 * cloud @ R.numpy().T)
+    assert angle_to(json.loads(run(a, b, "--json", "--bandwidth", 12).stdout)) < 1e-3
+    np.savetxt(tmp_path / "a.pts", cloud)
+    assert angle_to(json.loads(run(tmp_path / "a.pts", b, "--json", "--bandwidth", 12).stdout)) < 1e-3
+
+
+def test_what_project_wrote_is_read_as_coefficients(tmp_path):
+    cloud = np.random.default_rng(0).normal(size=(200, 3)) * (1, 2, 3)
+    a, b = saved(tmp_path, "a", cloud), saved(tmp_path, "b", cloud @ R.numpy().T)
+    written = CliRunner().invoke(app, ["project", str(a), str(b), "--output", str(tmp_path), "--no-cache"])
+    assert written.exit_code == 0, written.output
+    report = json.loads(run(tmp_path / "a.npy.npz", tmp_path / "b.npy.npz", "--json", "--bandwidth", 12).stdout)
+    assert report["bandwidth"] == 12
+    assert angle_to(report) < 1e-2
+
+
+def test_a_picture_that_is_no_panorama_is_refused(tmp_path):
+    Image.fromarray(np.eye(100, dtype=np.uint8) * 255).save(tmp_path / "a.png")
+    assert "twice as wide as high" in " ".join(run(tmp_path / "a.png", tmp_path / "a.png", code=1).stderr.split())
+
+
 def test_meshes(tmp_path):
     """An uneven box, turned and moved: found to the digits of the file, its four symmetries with it."""
     trimesh = pytest.importorskip("trimesh")
@@ -94,6 +118,8 @@ def test_people_get_a_table(signal, tmp_path):
     text = run(a, b).stdout
     assert "score" in text
     assert "degrees about" in text
+    assert "to band limit 12 (32 asked for)" in text
+    assert "asked for" not in run(a, b, "--bandwidth", 12).stdout
 
 
 def test_an_array_of_an_npz_file_is_named(signal, tmp_path):
@@ -101,6 +127,16 @@ def test_an_array_of_an_npz_file_is_named(signal, tmp_path):
     c = read_coefficients(tmp_path / "two.npz", 4, key="two")
     assert torch.equal(c, signal[1][None, :16])
     assert "--key" in " ".join(run(tmp_path / "two.npz", tmp_path / "two.npz", code=1).stderr.split())
+
+
+def test_a_zero_has_no_sign():
+    from equisphere.cli._align import _described, _in_words
+
+    almost = torch.eye(3, dtype=torch.float64)
+    almost[0, 1], almost[1, 0] = -1e-7, 1e-7
+    for R in (torch.eye(3, dtype=torch.float64), almost):
+        assert "-0.0000 " not in _in_words(_described(R, 1.0)).replace(",", " ").replace(")", " ")
+        assert "-0.00000 " not in _in_words(_described(R, 1.0)).replace("\n", " ")
 
 
 @pytest.mark.parametrize(

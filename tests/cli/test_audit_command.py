@@ -1,6 +1,7 @@
 """`equisphere audit`: a checkpoint, and anybody's factory."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,12 +27,16 @@ def bare():
 
 def nothing():
     return 3
+
+def broken():
+    raise RuntimeError("no weights")
 """
 
 
 @pytest.fixture
 def factories(tmp_path, monkeypatch):
     (tmp_path / "somebodys_models.py").write_text(FACTORIES)
+    (tmp_path / "no_module.py").write_text("1 / 0")
     monkeypatch.chdir(tmp_path)
     return "somebodys_models"
 
@@ -61,7 +66,46 @@ def test_a_checkpoint(tmp_path):
     assert json.loads(result.stdout)["worst"] == "blocks.0.activation"
     result = run(path)
     assert result.exit_code == 1
-    assert "--random" in " ".join(result.output.split())
+    said = " ".join(result.output.split())
+    assert "m.safetensors does not say how" in said
+    assert "--signals FILE, or --random" in said
+
+
+def test_signals_are_used_where_a_checkpoint_has_no_recipe(tmp_path):
+    path = es.models.save(es.models.SphericalClassifier(channels=(3,), bandwidths=(6,)), tmp_path / "m.safetensors")
+    np.save(tmp_path / "c.npy", np.random.default_rng(0).normal(size=(3, 1, 36)).astype(np.float32))
+    result = run(path, "--signals", tmp_path / "c.npy", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["signals"] == [3, 1, 36]
+
+
+def test_signals_of_numpy_come_in_the_dtype_of_the_model(factories):
+    np.save("maps.npy", np.random.default_rng(0).normal(size=(3, 1, 12, 12)))
+    result = run(f"{factories}:bare", "--signals", "maps.npy", "--grid", "DriscollHealy", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["dtype"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "said"),
+    [
+        ("gone.pt", None, [], "there is no file gone.pt"),
+        ("a.txt", b"hello", [], "a.txt cannot be read as signals"),
+        ("a.npy", b"hello", [], "a.npy cannot be read as signals"),
+        ("one.npy", np.ones((12, 12)), ["--grid", "DriscollHealy"], "must have a batch dimension"),
+        ("one.npy", np.ones(36), ["--batch", "16"], "must have a batch dimension"),
+        ("one.npy", np.ones(36), ["--grid", "coefficients"], "must have a batch dimension"),
+    ],
+)
+def test_files_that_hold_no_signals_are_explained(factories, name, content, options, said):
+    if isinstance(content, bytes):
+        Path(name).write_bytes(content)
+    elif content is not None:
+        np.save(name, content)
+    result = run(f"{factories}:bare", "--signals", name, *options)
+    assert result.exit_code == 1
+    assert said in " ".join(result.output.split())
+    assert isinstance(result.exception, SystemExit)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +115,8 @@ def test_a_checkpoint(tmp_path):
         (["{}:nothing"], "must return"),
         (["{}:bare"], "no signals"),
         (["{}:sound", "--grid", "Cube"], "--grid must be"),
+        (["{}:broken"], "error: the factory somebodys_models:broken failed: RuntimeError: no weights"),
+        (["no_module:x"], "the module no_module failed: ZeroDivisionError"),
         (["no_such_module:x"], "No module named"),
         (["missing.safetensors"], "no checkpoint"),
     ],
@@ -78,4 +124,5 @@ def test_a_checkpoint(tmp_path):
 def test_what_is_wrong_is_explained(factories, arguments, said):
     result = run(*[a.format(factories) for a in arguments])
     assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
     assert said in " ".join(result.output.split())

@@ -75,6 +75,15 @@ def test_a_missing_picture_does_not_stop_the_others_and_names_stay_as_they_are(c
     assert "gone.png" in result.stderr
 
 
+def test_where_nothing_was_read_there_is_no_table(checkpoint, tmp_path):
+    Image.new("L", (28, 28), 0).save(tmp_path / "black.png")
+    (tmp_path / "empty").mkdir()
+    result = run("predict", checkpoint, tmp_path / "black.png", tmp_path / "empty", code=1)
+    assert result.stdout == ""
+    assert "all of its pixels are alike" in result.stderr
+    assert "holds no picture" in result.stderr
+
+
 def test_info_tells_of_the_machine_and_of_a_checkpoint(checkpoint):
     assert json.loads(run("info", "--json").stdout)["torch"]
     facts = json.loads(run("info", checkpoint, "--json").stdout)

@@ -130,7 +130,14 @@ def test_two_files_of_one_name_are_not_written_over_each_other(folder):
 
 @pytest.mark.usefixtures("as_user")
 @pytest.mark.parametrize(
-    "options", [{"bandwidth": 0}, {"picture": "flat"}, {"picture": "gnomonic", "field_of_view": 4.0}, {"shells": 0}]
+    "options",
+    [
+        {"bandwidth": 0},
+        {"picture": "flat"},
+        {"picture": "gnomonic", "field_of_view": 4.0},
+        {"shells": 0},
+        {"branches": ("foo",)},
+    ],
 )
 def test_impossible_settings_are_explained(options):
     with pytest.raises(ValueError, match="must"):

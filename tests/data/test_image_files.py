@@ -55,8 +55,10 @@ def test_a_truncated_picture_is_named(tmp_path):
         read_digit(tmp_path / "cut.png")
 
 
-def test_a_blank_picture_is_named(tmp_path):
-    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+@pytest.mark.parametrize("size", [28, 50])
+@pytest.mark.parametrize("grey", [0, 90, 255])
+def test_a_blank_picture_is_named(tmp_path, size, grey):
+    Image.new("L", (size, size), grey).save(tmp_path / "blank.png")
     with pytest.raises(DataError, match=r"blank.png shows nothing"):
         read_digit(tmp_path / "blank.png")
 

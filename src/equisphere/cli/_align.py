@@ -16,7 +16,7 @@ from equisphere.groups import euler_angles
 
 @teaching
 def align(
-    a: Annotated[Path, typer.Argument(help="A map, picture, mesh, or file of coefficients.", metavar="A")],
+    a: Annotated[Path, typer.Argument(help="A map, picture, cloud, mesh, or file of coefficients.", metavar="A")],
     b: Annotated[Path, typer.Argument(help="Another of the same kind.", metavar="B")],
     bandwidth: Annotated[int, typer.Option(min=2, help="Degrees to compare: 32 see 6 degrees of arc.")] = 32,
     peaks: Annotated[
@@ -28,10 +28,10 @@ def align(
 ) -> None:
     """Find the rotation that takes A to B, and say how sure it is.
 
-    .npy and .npz files hold an equirectangular map (north first), maps one after the other, a HEALPix map in RING order, or L*L
-    coefficients. Pictures are equirectangular panoramas. Meshes (with the extra `mesh`) are compared by where
-    their surface lies, seen from its centroid. The mean does not count, nor does a positive factor.
-    A mirror image is not found.
+    .npy and .npz files hold an equirectangular map (north first), maps one after the other, a HEALPix map in RING order, L*L
+    coefficients, or a cloud of points (n, 3), as .pts files do. Pictures are equirectangular panoramas, twice as wide as
+    high. Meshes (with the extra `data`) are compared by where their surface lies, seen from its centroid. The mean does
+    not count, nor does a positive factor. A mirror image is not found. What `equisphere project` wrote is read as such.
     """
     from equisphere.align import align as find
     from equisphere.data import read_coefficients
@@ -55,6 +55,8 @@ def align(
         return
     table = Table("", "", show_header=False)
     error = report["error_degrees"]
+    asked = "" if report["bandwidth"] == bandwidth else f" ({bandwidth} asked for)"
+    table.add_row("compared", f"to band limit {report['bandwidth']}{asked}")
     table.add_row("score", f"{report['score']:.4f} (1 where B is A turned, 0 where nothing is alike)")
     table.add_row("margin", f"{report['margin']:.4f} (how much better than the second best rotation)")
     table.add_row("error", "a turn changes nothing" if error is None else f"{error:.2g} degrees, estimated")
@@ -78,6 +80,7 @@ def _described(R: Tensor, score: float) -> dict[str, Any]:
 
 
 def _in_words(found: dict[str, Any]) -> str:
-    axis = ", ".join(f"{x:.4f}" for x in found["axis"])
-    rows = "\n".join("  ".join(f"{x:8.5f}" for x in row) for row in found["matrix"])
+    # z: no minus before a zero
+    axis = ", ".join(f"{x:z.4f}" for x in found["axis"])
+    rows = "\n".join("  ".join(f"{x:z8.5f}" for x in row) for row in found["matrix"])
     return f"{found['angle_degrees']:.3f} degrees about ({axis}), score {found['score']:.4f}\n{rows}"

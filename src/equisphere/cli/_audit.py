@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import torch
 import typer
 from torch import Tensor, nn
@@ -55,13 +56,18 @@ def audit(
     network, found, options = (
         _from_factory(model)
         if ":" in model and not Path(model).exists()
-        else _from_checkpoint(Path(model), random, batch, data, seed)
+        else _from_checkpoint(Path(model), random, batch, data, seed, given=signals is not None)
     )
     if signals is not None:
-        found = _read(signals)
+        found = _read(signals, network)
     if found is None:
         raise ValueError(
             f"{model} makes a model but no signals: give some by --signals FILE, or let the factory return (module, signals)."
+        )
+    if found.ndim < (3 if grid not in (None, "coefficients") else 2):
+        raise ValueError(
+            f"signals must have a batch dimension, (batch, ..., nlat, nlon) or (batch, ..., L*L) as the model takes them, got "
+            f"shape {tuple(found.shape)}: put one in front, by `x[None]`."
         )
     if grid is not None:
         options["grid"] = _grid(grid, found)
@@ -89,14 +95,22 @@ def _from_factory(name: str) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
     module, _, factory = name.partition(":")
     sys.path.insert(0, os.getcwd())
     try:
-        make = importlib.import_module(module)
+        make: Any = importlib.import_module(module)
+    except ImportError:
+        raise
+    except Exception as error:  # anybody's code
+        raise ValueError(f"the module {module} failed: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(os.getcwd())
+    try:
         for part in factory.split("."):
             make = getattr(make, part)
     except AttributeError:
         raise ValueError(f"the module {module} has no {factory!r}.") from None
-    finally:
-        sys.path.remove(os.getcwd())
-    made = make() if callable(make) and not isinstance(make, nn.Module) else make
+    try:
+        made = make() if callable(make) and not isinstance(make, nn.Module) else make
+    except Exception as error:  # anybody's code
+        raise ValueError(f"the factory {name} failed: {type(error).__name__}: {error}") from error
     network, found, options, *rest = (*made, None, None) if isinstance(made, tuple) else (made, None, None)
     fits = isinstance(network, nn.Module) and isinstance(found, Tensor | None) and not any(rest)
     if not fits:
@@ -107,11 +121,13 @@ def _from_factory(name: str) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
 
 
 def _from_checkpoint(
-    path: Path, random: bool, batch: int, data: str | None, seed: int
-) -> tuple[nn.Module, Tensor, dict[str, Any]]:
+    path: Path, random: bool, batch: int, data: str | None, seed: int, given: bool
+) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
     from equisphere import models
 
     network, notes = models.load(path)
+    if given:
+        return network, None, {}
     if random:
         generator = torch.Generator().manual_seed(seed)
         channels = network.config.get("in_channels", 1)
@@ -119,7 +135,10 @@ def _from_checkpoint(
     from equisphere.data import Batch
     from equisphere.train import recipe_of
 
-    recipe = recipe_of(notes, f"{path} (give --random to measure on random signals)")
+    try:
+        recipe = recipe_of(notes, path)
+    except ValueError as error:
+        raise ValueError(f"{error} Without it, give signals by --signals FILE, or --random for random ones.") from None
     test = recipe.load(data).part("test", network.bandwidth)
     found, _ = test[Batch(torch.arange(min(batch, len(test))), 0)]
     if not isinstance(found, Tensor):
@@ -129,16 +148,26 @@ def _from_checkpoint(
     return network, found, {}
 
 
-def _read(path: Path) -> Tensor:
-    if path.suffix in (".npy", ".npz"):
-        import numpy as np
-
-        held = np.load(path)
-        return torch.from_numpy(held if path.suffix == ".npy" else held[held.files[0]])
-    found = torch.load(path, weights_only=True)
+def _read(path: Path, network: nn.Module) -> Tensor:
+    """Signals of a file, real ones in the dtype of the network: NumPy makes float64 unless told otherwise."""
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}.")
+    try:
+        found: Any
+        if path.suffix in (".npy", ".npz"):
+            held = np.load(path, allow_pickle=False)
+            found = torch.from_numpy(held if path.suffix == ".npy" else held[held.files[0]])
+        else:
+            found = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # unpicklers raise anything
+        raise ValueError(
+            f"{path} cannot be read as signals: it must be a .npy or .npz file, or a tensor that torch.save wrote "
+            f"({type(error).__name__})."
+        ) from error
     if not isinstance(found, Tensor):
         raise ValueError(f"{path} must hold one tensor of signals, got {type(found).__name__}.")
-    return found
+    dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
+    return found if found.is_complex() else found.to(dtype)
 
 
 def _grid(name: str, signals: Tensor) -> Any:
@@ -147,9 +176,8 @@ def _grid(name: str, signals: Tensor) -> Any:
     if name == "coefficients":
         return name
     known = ("DriscollHealy", "ClenshawCurtis", "GaussLegendre")
-    if name not in known or signals.ndim < 3:
+    if name not in known:
         raise ValueError(
-            f"--grid must be one of {', '.join(known)} (for signals (..., nlat, nlon)) or coefficients, got {name!r} for "
-            f"signals of shape {tuple(signals.shape)}."
+            f"--grid must be one of {', '.join(known)} (for signals (..., nlat, nlon)) or coefficients, got {name!r}."
         )
     return getattr(grids, name)(nlat=signals.shape[-2], nlon=signals.shape[-1])

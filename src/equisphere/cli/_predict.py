@@ -69,7 +69,8 @@ def predict(
         table = Table("picture", "digit", "probability")
         for row in found:
             table.add_row(escape(row["file"]), str(row["digit"]), percent(row["probability"]))
-        answer.print(table)
+        if found:
+            answer.print(table)
         for row in failed:
             console.print(f"[red]not read:[/] {escape(row['error'])}", highlight=False)
     if failed:

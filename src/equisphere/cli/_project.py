@@ -65,8 +65,10 @@ def project(
             }
         )
     else:
+        projected = len(outcomes) - len(failed)
+        of_them = "" if kept is None else f" ({cached} of them from the cache)"
         answer.print(
-            f"{len(outcomes) - len(failed)} files projected to {output} ({cached} of them from the cache)", markup=False
+            f"{projected} files projected to {output}{of_them}" if projected else "no file projected", markup=False
         )
         for o in failed:
             console.print("[red]not projected:[/]", end=" ")

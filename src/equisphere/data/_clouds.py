@@ -166,7 +166,10 @@ def read_points(path: str | Path) -> Float64[Tensor, "n 3"]:
     except Exception as error:  # whatever a parser trips over
         raise DataError(f"{path} cannot be read as points ({type(error).__name__}: {error}).") from error
     if points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
-        raise DataError(f"{path} must hold numbers (n, 3), got {points.dtype} {points.shape}.")
+        raise DataError(
+            f"{path} must hold points, numbers (n, 3), got {points.dtype} {points.shape}. Maps come as .nc or .fits, panoramas "
+            "as pictures."
+        )
     if not np.isfinite(points).all():
         raise DataError(f"{path} holds points that are NaN or infinite.")
     return torch.from_numpy(points.astype(np.float64))

@@ -37,6 +37,8 @@ def read_digit(path: str | Path, invert: bool | None = None) -> UInt8[Tensor, "2
         raise DataError(f"there is no picture {path}.") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a picture ({error}).") from error
+    if pixels.min() == pixels.max():
+        raise DataError(f"{path} shows nothing: all of its pixels are alike.")
     edge = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
     if invert if invert is not None else edge.mean() > 127:
         pixels = 255 - pixels
@@ -51,7 +53,7 @@ def _framed(pixels: np.ndarray, path: Path) -> np.ndarray:
 
     ink = pixels > max(32, int(pixels.max()) // 4)
     if pixels.max() < 32 or not ink.any():
-        raise DataError(f"{path} shows nothing: all of its pixels are alike.")
+        raise DataError(f"{path} shows nothing: all of its pixels are nearly alike.")
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     cut = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = 20 / max(cut.shape)

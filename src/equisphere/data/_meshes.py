@@ -134,6 +134,12 @@ def write_mesh(mesh: Mesh, path: str | Path) -> None:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def check_branches(branches: Sequence[str]) -> None:
+    """Check for one or more of `BRANCHES`."""
+    if not branches or not set(branches) <= set(BRANCHES):
+        raise ValueError(f"branches must be some of {', '.join(BRANCHES)}, got {tuple(branches)}.")
+
+
 def mesh_signal(
     mesh: Mesh, grid: Grid, branches: Sequence[str] = ("outer", "hull")
 ) -> Float32[Tensor, "channels *nodes"]:
@@ -165,9 +171,7 @@ def mesh_signal(
     >>> f.shape, round(float(f[0].min()), 2)  # a face is a third as far as a corner
     (torch.Size([6, 64, 64]), 0.33)
     """
-    unknown = [b for b in branches if b not in BRANCHES]
-    if unknown or not branches:
-        raise ValueError(f"branches must be some of {', '.join(BRANCHES)}, got {tuple(branches)}.")
+    check_branches(branches)
     normal = mesh.normalized()
     directions = grid.points.reshape(-1, 3).numpy()
     vertices, faces = normal.vertices.numpy(), normal.faces.numpy()

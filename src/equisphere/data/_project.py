@@ -14,7 +14,7 @@ from equisphere import _checks
 from equisphere.data._clouds import cloud_coefficients, normalize_points, read_points
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._maps import read_healpix, read_netcdf, read_sensors
-from equisphere.data._meshes import MESH_SUFFIXES, channel_names, mesh_signal, read_mesh
+from equisphere.data._meshes import MESH_SUFFIXES, channel_names, check_branches, mesh_signal, read_mesh
 from equisphere.data._molecules import ORGANIC, SYMBOLS, molecule_coefficients, read_xyz
 from equisphere.data._panoramas import panorama_coefficients, read_panorama, read_picture
 from equisphere.data._source import DataError
@@ -57,6 +57,7 @@ class Projection:
         _checks.positive_int(self.shells, "shells")
         if self.picture not in PICTURES:
             raise ValueError(f"picture must be one of {', '.join(PICTURES)}, got {self.picture!r}.")
+        check_branches(self.branches)
         if self.picture != "panorama":
             self.view(1.0)
 

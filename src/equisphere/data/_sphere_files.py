@@ -1,4 +1,4 @@
-"""Signals on the sphere from files: maps, pictures, surfaces and coefficients."""
+"""Signals on the sphere from files: maps, pictures, clouds, surfaces and coefficients."""
 
 import zipfile
 from math import isqrt
@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from equisphere.data._batch import load_projected
+from equisphere.data._clouds import cloud_coefficients, normalize_points, read_points
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._meshes import MESH_SUFFIXES, read_mesh
-from equisphere.data._panoramas import read_picture
+from equisphere.data._panoramas import read_panorama
 from equisphere.data._source import DataError
 from equisphere.grids import ClenshawCurtis, DriscollHealy, Grid, HEALPix
 from equisphere.transforms import SHT, accumulate
@@ -27,8 +29,11 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
 
     What is understood:
         .npy, .npz: L*L numbers are coefficients, 12 nside^2 a HEALPix map in RING order; two dimensions an equirectangular map,
-            row 0 the north and column 0 longitude 0; three dimensions such maps one after the other.
-        pictures: equirectangular, one signal for each colour.
+            row 0 the north and column 0 longitude 0, but `(n, 3)` a cloud of points; three dimensions such maps one after the
+            other.
+        .npz that `project_files` wrote: all channels of its coefficients.
+        .pts, and `(n, 3)`: clouds of points about their centroid, one signal for each shell, as `project_file` has them.
+        pictures: equirectangular, twice as wide as high, one signal for each colour.
         triangle meshes: two signals, the area in each direction from the centroid, weighted by the distance and by its cube.
 
     Args:
@@ -48,13 +53,25 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
     if suffix in MESH_SUFFIXES:
         return _surface(path, bandwidth)
     if suffix in IMAGE_SUFFIXES:
-        array = read_picture(path).expand(3, -1, -1).double().numpy()
+        array = read_panorama(path).expand(3, -1, -1).double().numpy()
+    elif suffix == ".pts":
+        array = read_points(path).numpy()
+    elif suffix == ".npz" and key in (None, "coefficients") and (projected := _projected(path)) is not None:
+        return projected[:, : bandwidth**2]
     elif suffix in (".npy", ".npz"):
         array = _array(path, key)
     else:
-        known = ", ".join(sorted({".npy", ".npz"} | IMAGE_SUFFIXES | MESH_SUFFIXES))
+        known = ", ".join(sorted({".npy", ".npz", ".pts"} | IMAGE_SUFFIXES | MESH_SUFFIXES))
         raise DataError(f"{path} is of no kind that is read here ({known}).")
     return _coefficients(array, bandwidth, poles, path)
+
+
+def _projected(path: Path) -> Channels | None:
+    """All channels, where `project_files` wrote the file."""
+    try:
+        return load_projected(path).coefficients.double().flatten(0, -2)
+    except DataError:
+        return None
 
 
 def _array(path: Path, key: str | None) -> np.ndarray:
@@ -83,6 +100,8 @@ def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) ->
     signal = torch.from_numpy(array)
     if array.ndim == 1 and isqrt(array.size) ** 2 == array.size:
         return signal[None, : bandwidth**2]
+    if array.ndim == 2 and array.shape[1] == 3:
+        return cloud_coefficients(normalize_points(signal), bandwidth)
     grid: Grid
     if array.ndim == 1 and array.size % 12 == 0 and isqrt(array.size // 12) ** 2 == array.size // 12:
         grid = HEALPix(isqrt(array.size // 12))
@@ -91,8 +110,8 @@ def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) ->
         grid = kind(nlat=array.shape[-2], nlon=array.shape[-1])
     else:
         raise DataError(
-            f"{path} must hold L*L coefficients, 12 nside^2 HEALPix pixels, or maps of shape (.., nlat, nlon), got shape "
-            f"{array.shape}."
+            f"{path} must hold L*L coefficients, 12 nside^2 HEALPix pixels, points (n, 3), or maps of shape "
+            f"(.., nlat, nlon), got shape {array.shape}."
         )
     return SHT(grid, min(bandwidth, grid.bandwidth))(signal.reshape(-1, *grid.shape))
 
