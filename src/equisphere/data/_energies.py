@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from equisphere.data._molecules import ORGANIC, read_xyz
 from equisphere.data._neighbours import Decaying, neighbour_coefficients
-from equisphere.data._parts import PART_SEEDS, Batch
+from equisphere.data._parts import Batch, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.data._splits import stratified_split
 from equisphere.groups import random_rotations
@@ -115,7 +115,7 @@ class Molecules:
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> AtomicSignals:
         """A part ("train", "validation" or "test") as signals; nothing is distorted, since an energy is one of a form."""
-        seed = 10 * self.seed + PART_SEEDS[name]
+        seed = part_seed(name, self.seed)
         radial = Decaying(self.radial, self.reach)
         return AtomicSignals(getattr(self, name), bandwidth, radial, self.elements, rotated, seed)
 

@@ -13,6 +13,17 @@ from torch.utils.data import DataLoader, Sampler
 PART_SEEDS = {"train": 1, "validation": 2, "test": 3}
 
 
+def part_seed(name: str, seed: int) -> int:
+    """The seed of a part of a data set.
+
+    Raises:
+        ValueError: where there is no part of that name.
+    """
+    if name not in PART_SEEDS:
+        raise ValueError(f"the parts of a data set are {', '.join(map(repr, PART_SEEDS))}, got {name!r}.")
+    return 10 * seed + PART_SEEDS[name]
+
+
 @dataclass(frozen=True)
 class Batch:
     """Which items, in which epoch: what a sampler hands to a part."""

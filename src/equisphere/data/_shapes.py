@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from equisphere import _checks
 from equisphere.data._clouds import cloud_coefficients, normalize_points
-from equisphere.data._parts import PART_SEEDS, Batch
+from equisphere.data._parts import Batch, part_seed
 from equisphere.groups import random_rotations, rotation_about
 
 
@@ -138,6 +138,6 @@ class Shapes:
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> SphericalClouds:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
-        seed = 10 * self.seed + PART_SEEDS[name]
+        seed = part_seed(name, self.seed)
         distortion = self.distortion if augmented else None
         return SphericalClouds(getattr(self, name), bandwidth, self.shells, rotated, seed, distortion)
