@@ -35,7 +35,8 @@ class OnGrid(nn.Module):
         `(batch, channels, *grid.shape)` to `(batch, channels, *target.shape)`; a field counts as two channels.
 
     Raises:
-        ValueError: where a grid cannot carry the band limit, or an input does not fit.
+        ValueError: where a grid cannot carry the band limit, the network has too few channels for the fields, or an input does
+            not fit.
 
     >>> import torch, equisphere as es
     >>> winds = es.models.SphericalUNet(3, 2, channels=(4, 4), bandwidths=(8, 4))  # a scalar and a field to a field
@@ -55,8 +56,8 @@ class OnGrid(nn.Module):
         super().__init__()
         target = grid if target is None else target
         self.network = network
-        self.in_fields = _checks.positive_int(in_fields, "in_fields") if in_fields else 0
-        self.out_fields = _checks.positive_int(out_fields, "out_fields") if out_fields else 0
+        self.in_fields = _fitting(in_fields, "in", network)
+        self.out_fields = _fitting(out_fields, "out", network)
         self.analysis, self.field_analysis = _transforms(grid, network.bandwidth, self.in_fields)
         self.synthesis, self.field_synthesis = _transforms(target, network.bandwidth, self.out_fields)
 
@@ -65,9 +66,10 @@ class OnGrid(nn.Module):
         _checks.real(samples, "samples")
         shape = self.analysis.grid.shape
         if samples.ndim != 2 + len(shape) or samples.shape[1] < 2 * self.in_fields:
+            fields = f", the last {2 * self.in_fields} channels the components of {self.in_fields} tangent fields"
             raise ValueError(
-                f"samples must have shape (batch, channels, {', '.join(map(str, shape))}), the last "
-                f"{2 * self.in_fields} channels the components of {self.in_fields} tangent fields, got {tuple(samples.shape)}."
+                f"samples must have shape (batch, channels, {', '.join(map(str, shape))}){fields if self.in_fields else ''}, "
+                f"got {tuple(samples.shape)}."
             )
         c = _each(samples, self.in_fields, self.analysis, self.field_analysis)
         return _each(self.network(c), self.out_fields, *_inverses(self.synthesis, self.field_synthesis))
@@ -104,6 +106,18 @@ def _transforms(grid: Grid, bandwidth: int, fields: int) -> tuple[SHT, VectorSHT
     if not isinstance(grid, RingGrid):
         raise ValueError(f"components of tangent fields need a grid of rings, such as GaussLegendre(16), got {grid!r}.")
     return sht, VectorSHT(grid, bandwidth)
+
+
+def _fitting(fields: int, side: str, network: ConfiguredModule) -> int:
+    """How many fields, where the channels that the network names in its configuration suffice for them."""
+    number = _checks.count(fields, f"{side}_fields")
+    channels = getattr(network, "config", {}).get(f"{side}_channels")
+    if channels is not None and 2 * number > channels:
+        raise ValueError(
+            f"{side}_fields={number} are {2 * number} channels, two for each tangent field, but the network has "
+            f"{side}_channels={channels}."
+        )
+    return number
 
 
 def _inverses(sht: SHT, field_sht: VectorSHT | None) -> tuple[Transform, Transform | None]:
