@@ -31,3 +31,13 @@ def test_every_data_set_asks_the_one_check():
         body = path.read_text().split("def part(self")[1].split("\n    def ")[0]
         statements = body.split('"""')[2].strip()
         assert statements.startswith("seed = part_seed(name, self.seed)"), path.name
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_data_set_is_shown_by_shapes(name):
+    shown = repr(SETS[name]())
+    assert "tensor(" not in shown
+    assert len(shown) < 800
+    if name == "shapes":
+        assert "points=<float32 (4, 9, 3)>" in shown
+        assert "classes=('round', 'flat')" in shown

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from equisphere.data._parts import part_seed
+from equisphere.data._parts import briefly, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.data._spherical_images import LabelledImages, SphericalImages
 
@@ -53,6 +53,8 @@ class Digits:
     seed: int = 0
     shared: int = 1
     fresh: bool = False
+
+    __repr__ = briefly
 
     orientations: ClassVar[dict[str, str]] = {"NR": "upright", "R": "randomly rotated"}
     model_settings: ClassVar[dict[str, Any]] = {"classes": 10, "in_channels": 1}

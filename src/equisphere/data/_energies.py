@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from equisphere.data._molecules import ORGANIC, read_xyz
 from equisphere.data._neighbours import Decaying, neighbour_coefficients
-from equisphere.data._parts import Batch, part_seed
+from equisphere.data._parts import Batch, briefly, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.data._splits import stratified_split
 from equisphere.groups import random_rotations
@@ -38,6 +38,8 @@ class MoleculeTable:
     charges: Int64[Tensor, "n atoms"]
     positions: Float64[Tensor, "n atoms 3"]
     energies: Float64[Tensor, "n"]
+
+    __repr__ = briefly
 
     def __len__(self) -> int:
         """Number of molecules."""
@@ -94,6 +96,8 @@ class Molecules:
     radial: int = 8
     reach: float = 5.0
     seed: int = 0
+
+    __repr__ = briefly
 
     orientations: ClassVar[dict[str, str]] = {"given": "as given", "SO3": "randomly rotated"}
 

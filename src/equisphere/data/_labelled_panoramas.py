@@ -14,7 +14,7 @@ from torch import Tensor
 from equisphere.data._dense import DenseSignals, Readout
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._panoramas import read_panorama
-from equisphere.data._parts import Batch, part_seed
+from equisphere.data._parts import Batch, briefly, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.grids import DriscollHealy
 from equisphere.groups import rotation_about
@@ -50,6 +50,8 @@ class LabelledPanoramas:
     classes: Sequence[str]
     seed: int = 0
     augment: float = 1.0
+
+    __repr__ = briefly
 
     orientations: ClassVar[dict[str, str]] = {"upright": "upright", "tilted": "randomly rotated"}
 

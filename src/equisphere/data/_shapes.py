@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from equisphere import _checks
 from equisphere.data._clouds import cloud_coefficients, normalize_points
-from equisphere.data._parts import Batch, part_seed
+from equisphere.data._parts import Batch, briefly, part_seed
 from equisphere.groups import random_rotations, rotation_about
 
 
@@ -22,6 +22,8 @@ class LabelledClouds:
 
     points: Float32[Tensor, "n points 3"]
     labels: Int64[Tensor, "n"]
+
+    __repr__ = briefly
 
     def __len__(self) -> int:
         """Number of clouds."""
@@ -125,6 +127,8 @@ class Shapes:
     shells: int = 8
     distortion: Distortion = Distortion()
     seed: int = 0
+
+    __repr__ = briefly
 
     orientations: ClassVar[dict[str, str]] = {"z": "turned about the vertical", "SO3": "randomly rotated"}
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from equisphere.data._dense import DenseSignals, Readout
-from equisphere.data._parts import part_seed
+from equisphere.data._parts import briefly, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.grids import ClenshawCurtis, DriscollHealy
 from equisphere.transforms import SHT, VectorSHT
@@ -51,6 +51,8 @@ class MonthlyWinds:
     height: Float32[Tensor, "nlat2 nlon2"]
     seed: int = 0
     held_out: tuple[int, int] = (1, 2)
+
+    __repr__ = briefly
 
     orientations: ClassVar[dict[str, str]] = {"upright": "as the Earth stands", "rotated": "randomly rotated"}
     model_settings: ClassVar[dict[str, Any]] = {"in_channels": 2 * (HISTORY + 2) + STILL, "out_channels": 2}
