@@ -53,6 +53,7 @@ def main() -> None:
         ("directional", "layers", layers),
         ("directional", "against e3nn", against_e3nn),
         ("directional", "step", training_step),
+        ("directional", "published", published),
     ):
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
@@ -314,6 +315,27 @@ def training_step(batch: int = 64) -> str:
         size = sum(p.numel() for p in model.parameters())
         rows.append(f"| {name} | {size:,} | {clocked(step):.0f} |")
     return "\n".join(["| network | parameters | ms a step of 64 signals |", "|---|---|---|", *rows])
+
+
+def published() -> str:
+    """Parameters of the networks of the papers, beside the number that each paper gives."""
+    rows = []
+    for model, paper, theirs, differs in (
+        (es.models.Esteves2018(), "1711.06721", "0.5 M", "pooling spectral, no second loss"),
+        (es.models.Cohen2018(), "1801.10130", "58k", "features stay in coefficients"),
+        (es.models.Esteves2020(), "2006.10731", "58k", "all linear maps between rows, more than the paper's"),
+        (
+            es.models.Cobb2021(),
+            "2010.11661",
+            "58k",
+            "in the style of the paper only: its channels and sets of degrees are not",
+        ),
+    ):
+        size = sum(p.numel() for p in model.parameters())
+        rows.append(f"| `{type(model).__name__}` | arXiv {paper} | {size:,} | {theirs} | {differs} |")
+    return "\n".join(
+        ["| network | paper | parameters here | published | what differs |", "|---|---|---|---|---|", *rows]
+    )
 
 
 if __name__ == "__main__":

@@ -216,3 +216,11 @@ def test_whole_numbers_of_numpy_and_torch_are_integers():
 def test_large_values_are_not_mistaken_for_infinite_ones():
     """Large finite float32 values pass."""
     assert bool(torch.isfinite(SHT(SIGNAL * 1e36)).all())
+
+
+def test_a_wrong_number_of_channels_is_no_missing_dimension():
+    layer = es.nn.ZonalConv(3, 2, 4)
+    with pytest.raises(ValueError, match="built for 3 channels, and there are 2"):
+        layer(torch.randn(5, 2, 16))
+    with pytest.raises(ValueError, match=r"missing dimension by `c\[None\]`"):
+        layer(torch.randn(3, 16))

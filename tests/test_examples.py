@@ -20,3 +20,11 @@ def test_own_fields():
     assert names["relative"] < 0.2
     assert abs(names["relative_turned"] - names["relative"]) < 0.02
     assert names["audit"].total.own.worst < 0.05
+
+
+def test_own_directions():
+    names = runpy.run_path(str(EXAMPLES / "own_directions.py"))
+    assert names["losses"][-1] < names["losses"][0] / 2
+    assert names["accuracy"] > 0.8
+    assert names["audit"].accused == []
+    assert names["audit"].total.own.worst < 0.05

@@ -24,6 +24,13 @@ def positive_int(value: object, name: str) -> int:
     return int(number)
 
 
+def count(value: object, name: str) -> int:
+    """Return `value` as an int, or say why it is not 0 or a positive one."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 0:
+        raise ValueError(f"{name} must be an integer, 0 or more, got {value!r}.")
+    return int(value.__index__())
+
+
 def fraction(value: object, name: str) -> float:
     """Return `value` as a float, or say why it does not lie between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
@@ -70,10 +77,12 @@ def features_of(x: Tensor, channels: int, name: str = "coefficients") -> None:
     """Check real features `(batch, channels, L*L)`."""
     real(x, name)
     if x.ndim != 3 or x.shape[1] != channels:
-        raise ValueError(
-            f"{name} must have shape (batch, {channels}, L*L), got {tuple(x.shape)}. "
-            "Add a missing dimension by `c[None]` (batch) or `c[:, None]` (channel)."
+        remedy = (
+            f"The layer was built for {channels} channels, and there are {x.shape[1]}."
+            if x.ndim == 3
+            else "Add a missing dimension by `c[None]` (batch) or `c[:, None]` (channel)."
         )
+        raise ValueError(f"{name} must have shape (batch, {channels}, L*L), got {tuple(x.shape)}. {remedy}")
 
 
 def floating(x: Tensor, name: str) -> None:

@@ -289,3 +289,40 @@ def test_maps_on_healpix():
     report = audit.audit(model, f, grid=grid, rotations=2, lie=False)
     assert [row.verdict for row in report.layers] == ["exact", "aliasing", "not equivariant"]
     assert report.accused == ["2"]
+
+
+def test_tangent_fields_on_a_grid_are_no_scalars():
+    """`OnGrid` says itself what it takes and gives; of another model the user may say it, of the input as well."""
+    grid = es.grids.ClenshawCurtis(nlat=17, nlon=32)
+    network = es.models.SphericalUNet(3, 2, channels=(4, 4), bandwidths=(8, 4), oversampling=4)
+    on_grid = es.models.OnGrid(network, grid, in_fields=1, out_fields=1).eval()
+    samples = torch.randn(3, 3, 17, 32)
+    report = audit.audit(on_grid, samples, grid=grid, rotations=3)
+    assert report.accused == [], str(report)
+    assert report.total.own.worst < 5e-3
+    assert report["network.head"].verdict == "exact"
+    assert bool((audit.lie_error(on_grid, samples, grid) < 0.05).all())
+
+    class Own(nn.Module):  # the same, and says nothing
+        def __init__(self):
+            super().__init__()
+            self.inner = on_grid.network
+
+        def forward(self, x):
+            return on_grid.forward(x)
+
+    takes, gives = (audit.Converted(*layout) for layout in on_grid.signal_layouts)
+    told = audit.audit(
+        Own().eval(), samples, grid=grid, rotations=report.rotations, representations={"": (takes, gives)}
+    )
+    torch.testing.assert_close(told.total.own.l2, report.total.own.l2, rtol=1e-2, atol=1e-6)
+    assert audit.audit(Own().eval(), samples, grid=grid, rotations=2).accused  # as scalars
+
+
+def test_a_field_through_a_fault_is_still_accused():
+    grid = es.grids.ClenshawCurtis(nlat=17, nlon=32)
+    network = es.models.SphericalUNet(2, 2, channels=(4, 4), bandwidths=(8, 4))
+    network.head = nn.Conv1d(4, 2, 3, padding=1)  # over the coefficients, as no rotation allows
+    model = es.models.OnGrid(network, grid, in_fields=1, out_fields=1).eval()
+    report = audit.audit(model, torch.randn(3, 2, 17, 32), grid=grid, rotations=2)
+    assert report.accused == ["network.head"], str(report)

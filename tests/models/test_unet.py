@@ -247,6 +247,15 @@ def test_grids_and_samples_that_do_not_fit_are_explained():
         OnGrid(network, es.grids.HEALPix(8), in_fields=1)
     with pytest.raises(ValueError, match="too large"):
         OnGrid(network, es.grids.GaussLegendre(4))
+    for bad in (-1, 0.5, True):
+        with pytest.raises(ValueError, match="0 or more"):
+            OnGrid(network, GRID, in_fields=bad)
+    with pytest.raises(ValueError, match=r"in_fields=2 are 4 channels.*in_channels=2"):
+        OnGrid(network, GRID, in_fields=2)
+    with pytest.raises(ValueError, match=r"out_fields=2 are 4 channels.*out_channels=3"):
+        OnGrid(network, GRID, out_fields=2)
+    with pytest.raises(ValueError, match=r"\(batch, channels, 21, 40\), got"):  # not a word about fields
+        OnGrid(network, GRID)(torch.randn(2, 21, 40))
     model = OnGrid(network, GRID, in_fields=1)
     for bad in (torch.randn(2, 1, 21, 40), torch.randn(2, 21, 40), torch.randn(2, 2, 21, 40, dtype=torch.complex64)):
         with pytest.raises(ValueError, match="must"):

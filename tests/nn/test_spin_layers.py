@@ -219,3 +219,10 @@ def test_on_grids_half_precision_is_single_precision_rounded_once(dtype):
     half = feature(ON_SO3, dtype=torch.float32).to(dtype)
     layer = SO3Activation(torch.tanh, ON_SO3)
     assert torch.equal(layer(half), layer(half.float()).to(dtype))
+
+
+def test_gates_that_are_missing_are_named():
+    field = es.nn.Field(6, (0, 1), 3)
+    layer = es.nn.GatedActivation(torch.relu, field)
+    with pytest.raises(ValueError, match=r"activation\.source.*3 scalars more, the gates"):
+        layer(torch.randn(2, *field.shape))

@@ -53,7 +53,8 @@ def audit(
         rotations: how many to draw from the Haar measure, or matrices. Half as many about the z axis alone are added: a layer
             that knows the axis follows those, and no others.
         representations: what tensors inside the model are, where their shape misleads: name of a submodule (with wildcards,
-            "encoder.*") to a representation, None (not to be measured), or a pair (what it takes, what it gives).
+            "encoder.*"; "" is the model itself) to a representation, None (not to be measured), or a pair (what it takes, what
+            it gives). A module may say so itself, as `models.OnGrid` does by its `signal_layouts`.
         training: audit in training mode; random numbers are then the same in every run.
         seed: of the rotations and probes.
         arguments: further arguments of the model, handed on as they are.
@@ -74,7 +75,8 @@ def audit(
     """
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module, got {type(model).__name__}: wrap a function in one.")
-    source = of_signals(signals, grid)
+    guess = Guess(model, signals, of_signals(signals, grid), representations)
+    source = guess.signals(signals)
     generator = torch.Generator().manual_seed(seed)
     R = _rotations(rotations, generator)
     angles = pi * (1 - torch.rand(max(2, len(R) // 2), generator=generator, dtype=torch.float64))
@@ -85,9 +87,7 @@ def audit(
     with preserved(model, training):
         tracer = Tracer(model)
         try:
-            work = Work(
-                tracer, Guess(model, signals, source, representations), source, first, signals, extra, generator
-            )
+            work = Work(tracer, guess, source, first, signals, extra, generator)
             work.settle(R[0])
             for which, turns in (("l2", R), ("about_z", z)):
                 for k, matrix in enumerate(turns):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from equisphere import _checks
 from equisphere.audit._representations import Invariant, Representation
-from equisphere.audit._sphere import Coefficients, Samples, Triangle
+from equisphere.audit._sphere import Coefficients, Converted, Samples, Triangle
 from equisphere.audit._trace import Place
 
 #: of one module: one representation for all it takes and gives, or one for each side; None: not to be measured
@@ -54,6 +54,12 @@ def of_signals(signals: Tensor, grid: object) -> Representation:
     return found
 
 
+def offered(module: nn.Module) -> tuple[Representation | None, Representation | None]:
+    """What a module says of what it takes and gives, by `signal_layouts`: of each (to_flat, from_flat, name), or None."""
+    takes, gives = getattr(module, "signal_layouts", (None, None))
+    return takes and Converted(*takes), gives and Converted(*gives)
+
+
 class Guess:
     """Which representations a tensor may have, the likeliest first, and whether the first is certain.
 
@@ -87,7 +93,7 @@ class Guess:
         self.sizes: set[int] = {signals.shape[source.dim]} if isinstance(source, Coefficients) else set()
 
     def overridden(self, place: Place, x: Tensor) -> tuple[bool, Representation | None]:
-        """Whether the user said what this is, and what.
+        """Whether the user, or the module itself, said what this is, and what.
 
         Raises:
             ValueError: where the tensor cannot be that.
@@ -102,7 +108,12 @@ class Guess:
                         f"cannot be {side}."
                     )
                 return True, found
-        return False, None
+        offer = offered(self.modules[place.name])[place.side == "out"] if place.number == 0 else None
+        return offer is not None, offer
+
+    def signals(self, signals: Tensor) -> Representation:
+        """What the model's input is: what was said of it, else what the grid says."""
+        return self.overridden(Place("", 0, "in", 0), signals)[1] or self.source
 
     def __call__(self, place: Place, x: Tensor) -> tuple[list[Representation], bool]:  # noqa: PLR0911
         """Candidates, and whether the first is certain."""

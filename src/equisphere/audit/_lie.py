@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 
-from equisphere.audit._infer import of_signals
+from equisphere.audit._infer import of_signals, offered
 from equisphere.audit._measure import norm
 from equisphere.audit._preserve import preserved
 from equisphere.audit._representations import Invariant, Representation
@@ -40,7 +40,9 @@ def lie_error(
     >>> bool((lie_error(es.nn.ZonalConv(1, 2, 8), torch.randn(2, 1, 64)) < 1e-4).all())
     True
     """
-    source = of_signals(signals, grid)
+    takes, offer = offered(model)
+    source = takes or of_signals(signals, grid)
+    gives = gives or offer
     with torch.no_grad():
         first = source.contents(signals.detach())
     with preserved(model):

@@ -81,7 +81,7 @@ class Tracer:
             run.calls[name] = call + 1
             maker = run.open[-1] if run.open else ("", -1)
             run.open.append((name, call))
-            return _replaced((arguments, keywords), Place(name, call, "in", 0), maker, run.visit)
+            return self._visited((arguments, keywords), Place(name, call, "in", 0), maker, run)
 
         return hook
 
@@ -91,9 +91,17 @@ class Tracer:
             if run is None:
                 return None
             maker = run.open.pop()
-            return _replaced(output, Place(name, maker[1], "out", 0), maker, run.visit)
+            return self._visited(output, Place(name, maker[1], "out", 0), maker, run)
 
         return hook
+
+    def _visited(self, tree: Any, place: Place, maker: tuple[str, int], run: _Run) -> Any:
+        """The tensors of `tree` replaced; the model's own parts, where a representation is made of them, are not looked at."""
+        self._run = None
+        try:
+            return _replaced(tree, place, maker, run.visit)
+        finally:
+            self._run = run
 
 
 def _replaced(tree: Any, place: Place, maker: tuple[str, int], visit: Visit) -> Any:

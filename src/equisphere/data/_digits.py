@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from equisphere.data._parts import PART_SEEDS
+from equisphere.data._parts import briefly, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.data._spherical_images import LabelledImages, SphericalImages
 
@@ -54,6 +54,8 @@ class Digits:
     shared: int = 1
     fresh: bool = False
 
+    __repr__ = briefly
+
     orientations: ClassVar[dict[str, str]] = {"NR": "upright", "R": "randomly rotated"}
     model_settings: ClassVar[dict[str, Any]] = {"classes": 10, "in_channels": 1}
 
@@ -63,8 +65,8 @@ class Digits:
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> SphericalImages:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
+        seed = part_seed(name, self.seed)
         source: LabelledImages = getattr(self, name)
-        seed = 10 * self.seed + PART_SEEDS[name]
         jitter = self.jitter if augmented else 0.0
         fresh = self.fresh and augmented
         return SphericalImages(source, bandwidth, rotated, seed, self.extent, jitter, self.shared, fresh)

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from equisphere.data._molecules import ORGANIC, read_xyz
 from equisphere.data._neighbours import Decaying, neighbour_coefficients
-from equisphere.data._parts import PART_SEEDS, Batch
+from equisphere.data._parts import Batch, briefly, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.data._splits import stratified_split
 from equisphere.groups import random_rotations
@@ -38,6 +38,8 @@ class MoleculeTable:
     charges: Int64[Tensor, "n atoms"]
     positions: Float64[Tensor, "n atoms 3"]
     energies: Float64[Tensor, "n"]
+
+    __repr__ = briefly
 
     def __len__(self) -> int:
         """Number of molecules."""
@@ -95,6 +97,8 @@ class Molecules:
     reach: float = 5.0
     seed: int = 0
 
+    __repr__ = briefly
+
     orientations: ClassVar[dict[str, str]] = {"given": "as given", "SO3": "randomly rotated"}
 
     def __post_init__(self) -> None:
@@ -115,7 +119,7 @@ class Molecules:
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> AtomicSignals:
         """A part ("train", "validation" or "test") as signals; nothing is distorted, since an energy is one of a form."""
-        seed = 10 * self.seed + PART_SEEDS[name]
+        seed = part_seed(name, self.seed)
         radial = Decaying(self.radial, self.reach)
         return AtomicSignals(getattr(self, name), bandwidth, radial, self.elements, rotated, seed)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from equisphere.data._dense import DenseSignals, Readout
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._panoramas import read_panorama
-from equisphere.data._parts import PART_SEEDS, Batch
+from equisphere.data._parts import Batch, briefly, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.grids import DriscollHealy
 from equisphere.groups import rotation_about
@@ -51,6 +51,8 @@ class LabelledPanoramas:
     seed: int = 0
     augment: float = 1.0
 
+    __repr__ = briefly
+
     orientations: ClassVar[dict[str, str]] = {"upright": "upright", "tilted": "randomly rotated"}
 
     @property
@@ -73,13 +75,13 @@ class LabelledPanoramas:
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> "PanoramaSignals":
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
+        seed = part_seed(name, self.seed)
         index = self.indices(name)
         grid = DriscollHealy(nlat=self.labels.shape[1], nlon=self.labels.shape[2])
         colours = (self.images[index].float() / 255 - 0.5) / 0.25
         labels = self.labels[index]
         weights = grid.weights.float() * (labels != UNLABELLED)
         target = Readout(labels, weights, grid)
-        seed = 10 * self.seed + PART_SEEDS[name]
         change = self.augment if augmented else 0.0
         return PanoramaSignals(SHT(grid, bandwidth)(colours), target, seed, rotated, fresh=augmented, change=change)
 

@@ -1,7 +1,7 @@
 """What a training asks of data: parts that give batches, and data sets that give parts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -11,6 +11,31 @@ from torch.utils.data import DataLoader, Sampler
 
 #: added to ten times the seed, so that no part of a data set shares its rotations and jitter with another
 PART_SEEDS = {"train": 1, "validation": 2, "test": 3}
+
+
+def part_seed(name: str, seed: int) -> int:
+    """The seed of a part of a data set.
+
+    Raises:
+        ValueError: where there is no part of that name.
+    """
+    if name not in PART_SEEDS:
+        raise ValueError(f"the parts of a data set are {', '.join(map(repr, PART_SEEDS))}, got {name!r}.")
+    return 10 * seed + PART_SEEDS[name]
+
+
+def briefly(data: Any) -> str:
+    """`repr` of a dataclass of data: tensors by dtype and shape, long sequences by their length."""
+
+    def word(value: object) -> str:
+        if isinstance(value, Tensor):
+            return f"<{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}>"
+        if isinstance(value, list | tuple) and len(value) > 10:
+            return f"<{len(value)} items>"
+        return repr(value)
+
+    shown = ", ".join(f"{field.name}={word(getattr(data, field.name))}" for field in fields(data))
+    return f"{type(data).__name__}({shown})"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from equisphere import _checks
 from equisphere.data._clouds import cloud_coefficients, normalize_points
-from equisphere.data._parts import PART_SEEDS, Batch
+from equisphere.data._parts import Batch, briefly, part_seed
 from equisphere.groups import random_rotations, rotation_about
 
 
@@ -22,6 +22,8 @@ class LabelledClouds:
 
     points: Float32[Tensor, "n points 3"]
     labels: Int64[Tensor, "n"]
+
+    __repr__ = briefly
 
     def __len__(self) -> int:
         """Number of clouds."""
@@ -126,6 +128,8 @@ class Shapes:
     distortion: Distortion = Distortion()
     seed: int = 0
 
+    __repr__ = briefly
+
     orientations: ClassVar[dict[str, str]] = {"z": "turned about the vertical", "SO3": "randomly rotated"}
 
     def __post_init__(self) -> None:
@@ -138,6 +142,6 @@ class Shapes:
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> SphericalClouds:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
-        seed = 10 * self.seed + PART_SEEDS[name]
+        seed = part_seed(name, self.seed)
         distortion = self.distortion if augmented else None
         return SphericalClouds(getattr(self, name), bandwidth, self.shells, rotated, seed, distortion)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from equisphere.data._dense import DenseSignals, Readout
-from equisphere.data._parts import PART_SEEDS, Batch, Part
+from equisphere.data._parts import Batch, Part, briefly, part_seed
 from equisphere.data._source import DataError
 from equisphere.data._winds import read_fields
 from equisphere.grids import HEALPix
@@ -48,6 +48,8 @@ class MaskedSky:
     sky: Float32[Tensor, "pixels"]
     mask: Bool[Tensor, "pixels"]
     seed: int = 0
+
+    __repr__ = briefly
 
     orientations: ClassVar[dict[str, str]] = {"upright": "as it was observed", "rotated": "randomly rotated"}
     model_settings: ClassVar[dict[str, Any]] = {"in_channels": 2, "out_channels": 1}
@@ -107,7 +109,7 @@ class MaskedSky:
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> Part:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
-        seed = 10 * self.seed + PART_SEEDS[name]
+        seed = part_seed(name, self.seed)
         if name != "test":
             return SimulatedSkies(self, SKIES[name], bandwidth, seed, rotated, fresh=augmented)
         second = self.second_masks(SECOND_MASKS, torch.Generator().manual_seed(seed))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from equisphere import _checks
-from equisphere.data._parts import Batch
+from equisphere.data._parts import Batch, briefly
 from equisphere.data._projection import image_coefficients
 from equisphere.groups import random_rotations
 from equisphere.transforms import rotate
@@ -21,6 +21,8 @@ class LabelledImages:
 
     images: UInt8[Tensor, "n height width"]
     labels: Int64[Tensor, "n"]
+
+    __repr__ = briefly
 
     def __len__(self) -> int:
         """Number of images."""

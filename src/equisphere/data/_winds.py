@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from equisphere.data._dense import DenseSignals, Readout
-from equisphere.data._parts import PART_SEEDS
+from equisphere.data._parts import briefly, part_seed
 from equisphere.data._source import DataError, kept
 from equisphere.grids import ClenshawCurtis, DriscollHealy
 from equisphere.transforms import SHT, VectorSHT
@@ -52,6 +52,8 @@ class MonthlyWinds:
     seed: int = 0
     held_out: tuple[int, int] = (1, 2)
 
+    __repr__ = briefly
+
     orientations: ClassVar[dict[str, str]] = {"upright": "as the Earth stands", "rotated": "randomly rotated"}
     model_settings: ClassVar[dict[str, Any]] = {"in_channels": 2 * (HISTORY + 2) + STILL, "out_channels": 2}
 
@@ -83,6 +85,7 @@ class MonthlyWinds:
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> DenseSignals:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
+        seed = part_seed(name, self.seed)
         analysis = VectorSHT(self.grid, bandwidth)
         months = self.months(name)
         departures = torch.stack([self.departures(month) for month in months])
@@ -95,7 +98,7 @@ class MonthlyWinds:
         inputs = torch.cat((analysis(known).flatten(1, 2), still), dim=1)
         weights = self.grid.weights.float().expand(len(months), -1, -1)
         target = Readout(departures[:, -1], weights, self.grid, fields=True)
-        return DenseSignals(inputs, target, 10 * self.seed + PART_SEEDS[name], rotated, fresh=augmented)
+        return DenseSignals(inputs, target, seed, rotated, fresh=augmented)
 
 
 def _standard(cells: Float[Tensor, "nlat nlon"], bandwidth: int) -> Float[Tensor, "coefficients"]:

@@ -1,5 +1,8 @@
 """Networks in coefficients, for samples."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,6 +11,10 @@ from equisphere import _checks
 from equisphere.grids import Grid, RingGrid
 from equisphere.models._configured import ConfiguredModule
 from equisphere.transforms import SHT, VectorSHT
+
+Transform = Callable[[Tensor], Tensor]
+#: to coefficients, from coefficients, and what it is called
+Layout = tuple[Transform, Transform, str]
 
 
 class OnGrid(nn.Module):
@@ -28,7 +35,8 @@ class OnGrid(nn.Module):
         `(batch, channels, *grid.shape)` to `(batch, channels, *target.shape)`; a field counts as two channels.
 
     Raises:
-        ValueError: where a grid cannot carry the band limit, or an input does not fit.
+        ValueError: where a grid cannot carry the band limit, the network has too few channels for the fields, or an input does
+            not fit.
 
     >>> import torch, equisphere as es
     >>> winds = es.models.SphericalUNet(3, 2, channels=(4, 4), bandwidths=(8, 4))  # a scalar and a field to a field
@@ -48,8 +56,8 @@ class OnGrid(nn.Module):
         super().__init__()
         target = grid if target is None else target
         self.network = network
-        self.in_fields = _checks.positive_int(in_fields, "in_fields") if in_fields else 0
-        self.out_fields = _checks.positive_int(out_fields, "out_fields") if out_fields else 0
+        self.in_fields = _fitting(in_fields, "in", network)
+        self.out_fields = _fitting(out_fields, "out", network)
         self.analysis, self.field_analysis = _transforms(grid, network.bandwidth, self.in_fields)
         self.synthesis, self.field_synthesis = _transforms(target, network.bandwidth, self.out_fields)
 
@@ -58,19 +66,33 @@ class OnGrid(nn.Module):
         _checks.real(samples, "samples")
         shape = self.analysis.grid.shape
         if samples.ndim != 2 + len(shape) or samples.shape[1] < 2 * self.in_fields:
+            fields = f", the last {2 * self.in_fields} channels the components of {self.in_fields} tangent fields"
             raise ValueError(
-                f"samples must have shape (batch, channels, {', '.join(map(str, shape))}), the last "
-                f"{2 * self.in_fields} channels the components of {self.in_fields} tangent fields, got {tuple(samples.shape)}."
+                f"samples must have shape (batch, channels, {', '.join(map(str, shape))}){fields if self.in_fields else ''}, "
+                f"got {tuple(samples.shape)}."
             )
-        scalars, fields = _split(samples, self.in_fields)
-        parts = [self.analysis(scalars)] if scalars.shape[1] else []
-        if self.field_analysis is not None:
-            parts.append(self.field_analysis(fields.unflatten(1, (-1, 2))).flatten(1, 2))
-        scalars, fields = _split(self.network(torch.cat(parts, dim=1)), self.out_fields)
-        parts = [self.synthesis.inverse(scalars)] if scalars.shape[1] else []
-        if self.field_synthesis is not None:
-            parts.append(self.field_synthesis.inverse(fields.unflatten(1, (-1, 2))).flatten(1, 2))
-        return torch.cat(parts, dim=1)
+        c = _each(samples, self.in_fields, self.analysis, self.field_analysis)
+        return _each(self.network(c), self.out_fields, *_inverses(self.synthesis, self.field_synthesis))
+
+    @property
+    def signal_layouts(self) -> tuple[Layout | None, Layout | None]:
+        """Where input and output hold fields, the functions to their coefficients and back: an audit asks for them."""
+
+        def layout(fields: int, sht: SHT, field_sht: VectorSHT | None) -> Layout | None:
+            if not fields:
+                return None
+            to_flat = partial(_each, fields=fields, scalar=sht, field=field_sht)
+            scalar, field = _inverses(sht, field_sht)
+            return (
+                to_flat,
+                partial(_each, fields=fields, scalar=scalar, field=field),
+                f"samples, {fields} tangent fields",
+            )
+
+        return (
+            layout(self.in_fields, self.analysis, self.field_analysis),
+            layout(self.out_fields, self.synthesis, self.field_synthesis),
+        )
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
@@ -86,7 +108,26 @@ def _transforms(grid: Grid, bandwidth: int, fields: int) -> tuple[SHT, VectorSHT
     return sht, VectorSHT(grid, bandwidth)
 
 
-def _split(x: Tensor, fields: int) -> tuple[Tensor, Tensor]:
-    """Scalar channels, and the two of each field."""
+def _fitting(fields: int, side: str, network: ConfiguredModule) -> int:
+    """How many fields, where the channels that the network names in its configuration suffice for them."""
+    number = _checks.count(fields, f"{side}_fields")
+    channels = getattr(network, "config", {}).get(f"{side}_channels")
+    if channels is not None and 2 * number > channels:
+        raise ValueError(
+            f"{side}_fields={number} are {2 * number} channels, two for each tangent field, but the network has "
+            f"{side}_channels={channels}."
+        )
+    return number
+
+
+def _inverses(sht: SHT, field_sht: VectorSHT | None) -> tuple[Transform, Transform | None]:
+    return sht.inverse, None if field_sht is None else field_sht.inverse
+
+
+def _each(x: Tensor, fields: int, scalar: Transform, field: Transform | None) -> Tensor:
+    """A transform of the scalar channels, and one of the two of each field."""
     scalars = x.shape[1] - 2 * fields
-    return x[:, :scalars], x[:, scalars:]
+    parts = [scalar(x[:, :scalars])] if scalars else []
+    if field is not None:
+        parts.append(field(x[:, scalars:].unflatten(1, (-1, 2))).flatten(1, 2))
+    return torch.cat(parts, dim=1)

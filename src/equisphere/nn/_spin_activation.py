@@ -115,6 +115,8 @@ class GatedActivation(OnGrid):
 
     def forward(self, c: Features) -> Features:
         """Apply function and gates to each feature."""
+        gates = sum(self._split[1:])
+        self.source.check(c, f"features before gates (the field `activation.source`: {gates} scalars more, the gates)")
         return self.on_grid(c)
 
     def values(self, *samples: Tensor) -> list[Tensor]:
