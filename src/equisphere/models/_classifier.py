@@ -69,7 +69,7 @@ class Block(nn.Module):
 
 
 def checked_blocks(
-    channels: Sequence[int], bandwidths: Sequence[int], activation: str, dropout: float, pairs: int
+    channels: Sequence[int], bandwidths: Sequence[int], activation: str, dropout: float, pairs: int = 0
 ) -> tuple[list[int], list[int]]:
     """The channels and bandwidths of a stack of blocks, or why they do not fit together."""
     channels, bandwidths = list(channels), list(bandwidths)
@@ -86,6 +86,19 @@ def checked_blocks(
     if 2 * pairs > min(channels):
         raise ValueError(f"{pairs} pairs need at least {2 * pairs} channels in each block, got {channels}.")
     return channels, bandwidths
+
+
+def head_on(invariants: int, hidden: int, dropout: float, classes: int) -> nn.Sequential:
+    """The perceptron that reads invariants: one hidden layer, everything normalised before."""
+    return nn.Sequential(
+        nn.BatchNorm1d(invariants),
+        nn.Dropout(dropout),
+        nn.Linear(invariants, hidden),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, classes),
+    )
 
 
 class SphericalClassifier(ConfiguredModule):
@@ -157,15 +170,7 @@ class SphericalClassifier(ConfiguredModule):
         self.mean, self.spectrum = GlobalPool(), PowerSpectrum()
         self.handed = TripleProduct(channels[-1], triples) if triples else None
         invariants = channels[-1] * bandwidths[-1] + triples
-        self.head = nn.Sequential(
-            nn.BatchNorm1d(invariants),
-            nn.Dropout(dropout),
-            nn.Linear(invariants, hidden),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, classes),
-        )
+        self.head = head_on(invariants, hidden, dropout, classes)
 
     def invariants(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch invariants"]:
         """What the head sees.

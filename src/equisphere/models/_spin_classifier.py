@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
-from equisphere.models._classifier import ACTIVATIONS
+from equisphere.models._classifier import ACTIVATIONS, checked_blocks, head_on
 from equisphere.models._configured import ConfiguredModule
 from equisphere.nn import (
     EquivariantLinear,
@@ -105,23 +105,12 @@ class SpinClassifier(ConfiguredModule):
         triples: int = 0,
     ) -> None:
         super().__init__()
-        channels, bandwidths, spins = list(channels), list(bandwidths), list(spins)
-        if not channels or len(channels) != len(bandwidths):
-            raise ValueError(
-                f"channels and bandwidths need one number for each block, got {len(channels)} and {len(bandwidths)}."
-            )
-        if any(after > before for before, after in pairwise(bandwidths)):
-            raise ValueError(
-                f"bandwidths must not rise from block to block (pooling only lowers them), got {bandwidths}."
-            )
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}.")
+        channels, bandwidths = checked_blocks(channels, bandwidths, activation, dropout)
+        spins = list(spins)
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}.")
         if 0 not in spins:
             raise ValueError(f"spins must hold 0, whose mean the head sees, got {spins}.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be a probability below 1, got {dropout}.")
         self.config = {
             "classes": _checks.positive_int(classes, "classes"),
             "in_channels": _checks.positive_int(in_channels, "in_channels"),
@@ -147,15 +136,7 @@ class SpinClassifier(ConfiguredModule):
         self.spectrum = PowerSpectrum()
         self.handed = TripleProduct(self.field.rows, triples) if triples else None
         invariants = channels[-1] * sum(bandwidths[-1] - s for s in spins) + triples
-        self.head = nn.Sequential(
-            nn.BatchNorm1d(invariants),
-            nn.Dropout(dropout),
-            nn.Linear(invariants, hidden),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, classes),
-        )
+        self.head = head_on(invariants, hidden, dropout, classes)
 
     def invariants(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch invariants"]:
         """What the head sees: means and norms of scalars, norms of channels with spin, handed invariants."""

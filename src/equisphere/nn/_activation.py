@@ -1,7 +1,7 @@
 """Pointwise nonlinearities on coefficients."""
 
 from collections.abc import Callable
-from math import ceil, inf
+from math import inf
 from typing import Any
 
 import torch
@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
-from equisphere.grids import GaussLegendre
 from equisphere.groups import random_rotations, relative_error
+from equisphere.nn._on_grid import fine_grid
 from equisphere.transforms import pointwise, rotate
 
 #: oversamplings that a calibration tries, and no finer ones
@@ -81,13 +81,7 @@ class Activation(nn.Module):
             )
         self.function = function
         self.bandwidth = _checks.positive_int(bandwidth, "bandwidth")
-        if oversampling is not None and not isinstance(oversampling, (int, float)):
-            raise ValueError(f"oversampling must be a number, got {oversampling!r}.")
-        self.oversampling = 1.5 if oversampling is None else float(oversampling)
-        if not 1 <= self.oversampling < inf:
-            raise ValueError(
-                f"oversampling must be at least 1 (a grid that carries the band limit itself) and finite, got {oversampling}."
-            )
+        self._set_oversampling(1.5 if oversampling is None else oversampling)
         if tolerance is not None and oversampling is not None:
             raise ValueError("give oversampling or tolerance, not both: a tolerance chooses the oversampling.")
         if tolerance is not None and not (isinstance(tolerance, (int, float)) and 0 < tolerance < 1):
@@ -95,7 +89,6 @@ class Activation(nn.Module):
         self.randomised = bool(randomised)
         self.tolerance = tolerance
         self.measured: float | None = None
-        self._set_oversampling(self.oversampling)
         if tolerance is not None:
             self.register_buffer("certified", torch.zeros(2, dtype=torch.float64))
             if sample is None:
@@ -104,10 +97,8 @@ class Activation(nn.Module):
             self.calibrate(sample)
 
     def _set_oversampling(self, oversampling: float) -> None:
-        self.oversampling = oversampling
-        resolved = ceil(round(oversampling * self.bandwidth, 6))
-        rings = max(2, resolved + resolved % 2)
-        self.grid = GaussLegendre(self.bandwidth, nlat=rings, nlon=max(2, 2 * resolved))
+        self.grid = fine_grid(self.bandwidth, oversampling)
+        self.oversampling = float(oversampling)
 
     @torch.no_grad()
     def calibrate(self, c: Float[Tensor, "*batch coefficients"], rotations: int = 8, seed: int = 0) -> float:

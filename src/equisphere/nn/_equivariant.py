@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
-from equisphere.nn._field import Field
+from equisphere.nn._field import Field, checked_field
 
 
 class RowMaps(nn.Module):
@@ -17,11 +17,7 @@ class RowMaps(nn.Module):
 
     def __init__(self, source: Field, target: Field, bias: bool) -> None:
         super().__init__()
-        for field, name in ((source, "source"), (target, "target")):
-            if not isinstance(field, Field):
-                raise ValueError(
-                    f"{name} must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}."
-                )
+        source, target = checked_field(source, "source"), checked_field(target, "target")
         if source.bandwidth != target.bandwidth:
             raise ValueError(
                 f"source and target must have one band limit, got {source.bandwidth} and {target.bandwidth}: rotations do not "

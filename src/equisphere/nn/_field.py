@@ -143,3 +143,14 @@ class Field:
                 f"{self.bandwidth}, got {tuple(c.shape)}. A lower band limit is `c[..., : L * L]` (`nn.SpectralPool(L)`); a "
                 "complex spin signal gives two rows by `transforms.e_b_modes`."
             )
+
+
+def checked_field(field: object, name: str = "field") -> Field:
+    """What a layer was given as the type of its features.
+
+    Raises:
+        ValueError: where it is no `Field`.
+    """
+    if not isinstance(field, Field):
+        raise ValueError(f"{name} must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}.")
+    return field

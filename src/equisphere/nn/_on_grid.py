@@ -5,7 +5,7 @@ from math import ceil, inf
 from torch import Tensor, nn
 
 from equisphere.grids import GaussLegendre
-from equisphere.nn._field import Field
+from equisphere.nn._field import Field, checked_field
 from equisphere.transforms import pointwise_spins
 from equisphere.transforms._spin_pointwise import joined
 
@@ -33,12 +33,8 @@ class OnGrid(nn.Module):
 
     def __init__(self, source: Field, target: Field, oversampling: float) -> None:
         super().__init__()
-        for field in (source, target):
-            if not isinstance(field, Field):
-                raise ValueError(
-                    f"field must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}."
-                )
-        self.source, self.target, self.bandwidth = source, target, source.bandwidth
+        self.source, self.target = checked_field(source), checked_field(target)
+        self.bandwidth = source.bandwidth
         self.grid = fine_grid(self.bandwidth, oversampling)
         self.oversampling = float(oversampling)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from equisphere import _checks
 from equisphere._precision import widened
-from equisphere.nn._field import Field
+from equisphere.nn._field import Field, checked_field
 
 
 class SpinBatchNorm(nn.Module):
@@ -44,8 +44,7 @@ class SpinBatchNorm(nn.Module):
 
     def __init__(self, field: Field, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
         super().__init__()
-        if not isinstance(field, Field):
-            raise ValueError(f"field must be an nn.Field, such as Field(16, spins=(0, 1), channels=8), got {field!r}.")
+        field = checked_field(field)
         if not (eps > 0 and 0 <= momentum <= 1):
             raise ValueError(f"eps must be above 0 and momentum between 0 and 1, got {eps} and {momentum}.")
         self.field, self.eps, self.momentum = field, eps, momentum
