@@ -48,6 +48,7 @@ OPTIONAL = {
     "finufft": "transforms/_nufft.py",
     "safetensors": "models/_checkpoint.py",
     "rich": "audit/_report.py",
+    "huggingface_hub": "models/_hub.py",
 }
 
 

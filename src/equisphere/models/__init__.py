@@ -7,11 +7,12 @@ from equisphere.models._cohen2018 import Cohen2018
 from equisphere.models._configured import ConfiguredModule
 from equisphere.models._esteves2018 import Esteves2018
 from equisphere.models._esteves2020 import Esteves2020
+from equisphere.models._hub import HubError
 from equisphere.models._molecules import MoleculeRegressor
 from equisphere.models._on_grid import OnGrid
 from equisphere.models._planar import PlanarClassifier
 from equisphere.models._planar_unet import PlanarUNet
-from equisphere.models._pretrained import model_card, pretrained_names
+from equisphere.models._pretrained import checkpoint_path, model_card, pretrained_names
 from equisphere.models._spin_classifier import SpinClassifier
 from equisphere.models._unet import SphericalUNet
 
@@ -22,6 +23,7 @@ __all__ = [
     "ConfiguredModule",
     "Esteves2018",
     "Esteves2020",
+    "HubError",
     "MoleculeRegressor",
     "OnGrid",
     "PlanarClassifier",
@@ -29,6 +31,7 @@ __all__ = [
     "SphericalClassifier",
     "SphericalUNet",
     "SpinClassifier",
+    "checkpoint_path",
     "load",
     "model_card",
     "pretrained_names",

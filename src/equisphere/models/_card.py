@@ -1,0 +1,91 @@
+"""The card of a network: what it is, as Markdown, from the notes of its checkpoint."""
+
+from typing import Any
+
+from equisphere.models._configured import ConfiguredModule
+
+#: the head that the Hugging Face Hub reads
+HEAD = """---
+library_name: equisphere
+{license}tags:
+- equisphere
+- rotation-equivariant
+- spherical-harmonics
+---
+
+"""
+
+
+def card(model: ConfiguredModule, name: str, notes: dict[str, Any], license: str | None = None) -> str:
+    """What a network is: how to load it, data, protocol, figures, equivariance, as far as the notes know.
+
+    Args:
+        model: the network.
+        name: what `from_pretrained` takes.
+        notes: of a checkpoint; read are `data`, `recipe`, `figures` (as `equisphere train` writes them), and `audit` (as
+            `equisphere publish` does).
+        license: for the head that the Hugging Face Hub reads.
+
+    >>> from equisphere.models import SphericalClassifier
+    >>> text = card(SphericalClassifier(channels=(4,), bandwidths=(6,)), "me/net", {"data": "none"}, license="mit")
+    >>> [line for line in text.splitlines() if line.startswith(("license", "**Data"))]
+    ['license: mit', '**Data.** none']
+    """
+    kind = type(model).__name__
+    parameters = sum(p.numel() for p in model.parameters())
+    parts = [
+        f"# {name}",
+        f"    import equisphere as es\n    model = es.models.{kind}.from_pretrained({name!r})",
+        f"{parameters:,} parameters, band limit {model.bandwidth}; a network of equisphere, rotation-equivariant deep learning on "
+        "the sphere in PyTorch.",
+    ]
+    if "data" in notes:
+        parts.append(f"**Data.** {notes['data']}{_sizes(notes)}")
+    if isinstance(notes.get("classes"), list):
+        parts.append(f"**Classes.** {', '.join(map(str, notes['classes']))}")
+    if isinstance(notes.get("recipe"), dict):
+        parts.append(_protocol(notes["recipe"]))
+    figures = notes.get("figures")
+    if isinstance(figures, dict) and "orientations" in figures:
+        parts.append(_table(figures))
+    if isinstance(notes.get("audit"), dict):
+        parts.append(_audit(notes["audit"]))
+    parts.append("**Settings.** " + ", ".join(f"`{key}={value!r}`" for key, value in model.config.items()))
+    return HEAD.format(license=f"license: {license}\n" if license else "") + "\n\n".join(parts) + "\n"
+
+
+def _sizes(notes: dict[str, Any]) -> str:
+    sizes = notes.get("figures", {}).get("samples")
+    if not sizes:
+        return ""
+    return (
+        f": {sizes['train']:,} items to train on, {sizes['validation']:,} to choose the epoch, {sizes['test']:,} to test on, "
+        "looked at once."
+    )
+
+
+def _protocol(recipe: dict[str, Any]) -> str:
+    how = "in random orientations" if recipe["rotated"] else "as they come"
+    options = ", ".join(f"`{key}={value!r}`" for key, value in recipe["options"].items())
+    return (
+        f"**Protocol.** Recipe `{recipe['name']}` ({recipe['task']}), trained on items {how}, {recipe['epochs']} epochs, seed "
+        f"{recipe['seed']}{f'; data brought onto the sphere with {options}' if options else ''}."
+    )
+
+
+def _table(figures: dict[str, Any]) -> str:
+    names = [key for key, value in figures.items() if key.startswith("test_") and isinstance(value, dict)]
+    lines = [["test items", *(name.removeprefix("test_") for name in names)], ["---"] * (1 + len(names))]
+    for orientation, words in figures["orientations"].items():
+        lines.append([f"{words} ({orientation})", *(f"{figures[name][orientation]:.4g}" for name in names)])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _audit(audit: dict[str, Any]) -> str:
+    flips = audit.get("flips")
+    changed = "" if flips is None else f"; {100 * flips:.2f} % of the answers change"
+    return (
+        f"**Equivariance, measured** on {audit['signals']} under {audit['rotations']} random rotations ({audit['dtype']}): the "
+        f"output is off by {audit['median']:.1e} in the median and {audit['worst']:.1e} at worst (relative){changed}. "
+        f"Verdict: {audit['verdict']}."
+    )
