@@ -1,19 +1,24 @@
 """What equivariance is worth in training data: accuracy and cost against the number of training items.
 
-    EQUISPHERE_DATA=... python benchmarks/data_efficiency.py              (some minutes; goes on where it was stopped)
+    EQUISPHERE_DATA=... python benchmarks/data_efficiency.py              (an hour; goes on where it was stopped)
     EQUISPHERE_DATA=... python benchmarks/data_efficiency.py --full       (50 to 55,000 digits; hours)
+    python benchmarks/data_efficiency.py --finished                       (figures of what is trained already)
 
-Three networks of equal size learn from the same items: an equivariant one, a planar CNN, and the planar CNN on items that are
-turned anew in each epoch. All are tested on items in random orientations and on items as they come. For each number of items
-and each seed the items, the weights and the orientations are drawn anew; an epoch has about `LEAST` items or more (few are seen
-several times, distorted differently), so that few and many items get a like number of steps. Whole runs are kept in --runs;
-the figures go to docs/evidence/data_efficiency.json, the picture to docs/data_efficiency.png.
+Networks of equal size learn from the same items: an equivariant one, a planar CNN, and the planar CNN on items that are
+turned anew whenever they are seen, for as many steps as the others and for `LONGER` times as many, which takes it about as
+long as the equivariant one. All are tested on items in random orientations and on items as they come. For each number of items
+and each seed the items, the weights and the orientations are drawn anew. The number of steps has bounds (`schedule`): few items
+are seen again and again, distorted differently. The epoch is chosen on `VALIDATED` further items. Small numbers of items come
+first, with all seeds. Whole runs are kept in --runs; the figures go to docs/evidence/data_efficiency.json, the picture to
+docs/data_efficiency.png, and `python docs/write_results.py` puts both on the page.
 """
 
 import argparse
 import json
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
 from time import process_time
@@ -31,7 +36,11 @@ from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "docs" / "evidence" / "data_efficiency.json"
-LEAST, EPOCHS = 800, 8
+#: the bounds of a training: items in an epoch at least, epochs at most, items in all (of two epochs at least)
+LEAST, EPOCHS, MOST = 1600, 8, 40_000
+#: so many times the steps for a planar network on turned items
+LONGER = 4
+BATCH, VALIDATED = 32, 200
 
 DIGITS = {"data_set": "digits", "data": "mnist", "options": {"extent": 1.2, "jitter": 0.1, "fresh": True}}
 MESHES = {
@@ -43,11 +52,17 @@ ROUND = {"activation": "silu", "hidden": 32, "dropout": 0.2}
 TASKS: dict[str, dict[str, Any]] = {
     "spherical MNIST": {
         "recipe": DIGITS,
-        "sizes": (50, 200, 800, 3000),
+        "sizes": (50, 200, 800, 3000, 10_000),
         "full": (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 55_000),
-        "equivariant": {"channels": [16, 24, 32, 32], "bandwidths": [16, 12, 10, 8], "triples": 16, **ROUND},
+        "equivariant": {
+            "channels": [16, 24, 32, 32],
+            "bandwidths": [16, 12, 10, 8],
+            "pairs": 8,
+            "triples": 16,
+            **ROUND,
+        },
         "planar": {"bandwidth": 16, "channels": [16, 24, 36, 56]},
-        "tested": 1000,
+        "tested": 2000,
     },
     "69 classes of meshes": {
         "recipe": MESHES,
@@ -55,15 +70,37 @@ TASKS: dict[str, dict[str, Any]] = {
         "full": (69, 138, 276, 480, 800, 1499),
         "equivariant": {"channels": [32, 32, 48], "bandwidths": [10, 8, 6], "pairs": 8, "triples": 16, **ROUND},
         "planar": {"bandwidth": 10, "channels": [20, 34, 46], "dropout": 0.2},
-        "tested": 1000,
+        "tested": 2000,
     },
 }
-#: words, key of the network's settings, trained in random orientations, colour
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A network and how it is trained: key of its settings, on turned items or not, times the steps, colour of its curve."""
+
+    settings: str
+    rotated: bool
+    longer: int
+    colour: str
+
+
 NETWORKS = {
-    "equivariant": ("equivariant", False, "#1b6ca8"),
-    "planar CNN": ("planar", False, "#b3541e"),
-    "planar CNN, rotation augmentation": ("planar", True, "#7a7a7a"),
+    "equivariant": Contestant("equivariant", False, 1, "#1b6ca8"),
+    "planar CNN": Contestant("planar", False, 1, "#b3541e"),
+    "planar CNN, rotation augmentation": Contestant("planar", True, 1, "#9a9a9a"),
+    f"planar CNN, rotation augmentation, {LONGER} times the steps": Contestant("planar", True, LONGER, "#4a4a4a"),
 }
+
+
+def schedule(n: int) -> tuple[int, int]:
+    """How often each of n items is seen in an epoch, and the number of epochs.
+
+    >>> schedule(50), schedule(3000), schedule(10_000), schedule(55_000)
+    ((32, 8), (1, 8), (1, 4), (1, 2))
+    """
+    times = max(1, round(LEAST / n))
+    return times, max(2, min(EPOCHS, MOST // (times * n)))
 
 
 @dataclass(frozen=True)
@@ -101,7 +138,7 @@ class Fewer:
     whole: Any  # Digits or Shapes
     train: int
     test: int
-    validation: int = 200
+    validation: int = VALIDATED
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.whole, name)
@@ -113,7 +150,7 @@ class Fewer:
             share = number / len(items)
             items = items.take(stratified_split(items.labels, self.whole.seed, share, 0.0)["test"])
         part = replace(self.whole, **{name: items}).part(name, bandwidth, rotated, augmented)
-        return Repeated(part, max(1, round(LEAST / len(part))) if name == "train" else 1)
+        return Repeated(part, schedule(len(part))[0] if name == "train" else 1)
 
 
 def main() -> None:
@@ -122,58 +159,70 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "data-efficiency", help="folder of the trainings")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--full", action="store_true", help="all sizes, all test items")
+    parser.add_argument("--finished", action="store_true", help="train nothing")
     given = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    for seed in range(given.seeds):
-        for task, what in TASKS.items():
-            data = Recipe("x", "x", **what["recipe"], seed=seed).load()
-            for n in what["full" if given.full else "sizes"]:
-                for network in NETWORKS:
-                    rows.append(_trained(task, what, data, n, network, seed, given))
-                    print(rows[-1], flush=True)
+    for task, n, seed in _plan(given.seeds, "full" if given.full else "sizes"):
+        data = _load(task, seed)
+        tested = len(data.test) if given.full else TASKS[task]["tested"]  # type: ignore[attr-defined]
+        fewer = Fewer(data, n, tested)
+        recipes = {network: _recipe(task, network, n, seed) for network in NETWORKS}
+        folders = {network: given.runs / f"{recipe.name}{'-full' * given.full}" for network, recipe in recipes.items()}
+        if given.finished and not all((folder / "figures.json").exists() for folder in folders.values()):
+            continue
+        for network, recipe in recipes.items():
+            figures = fit(recipe, folders[network], fewer, progress=False, resume=True).figures
+            rows.append({"task": task, "network": network, "n": n, "seed": seed, **_row(recipe, fewer, figures)})
+            print(rows[-1], flush=True)
         _write(rows)
 
 
-def _write(rows: list[dict[str, Any]]) -> None:
-    """Figures and picture of the seeds that are done."""
-    machine = f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}"
-    kept = {"rows": rows, "epochs": EPOCHS, "least": LEAST, "machine": machine, "torch": torch.__version__}
-    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-    _picture(rows)
+def _plan(seeds: int, sizes: str) -> Iterator[tuple[str, int, int]]:
+    """Task, number of items and seed, small numbers first."""
+    for _, task, n in sorted((i, task, n) for task, what in TASKS.items() for i, n in enumerate(what[sizes])):
+        for seed in range(seeds):
+            yield task, n, seed
 
 
-def _trained(
-    task: str, what: dict[str, Any], data: DataSet, n: int, network: str, seed: int, given: argparse.Namespace
-) -> dict[str, Any]:
-    key, rotated, _ = NETWORKS[network]
-    name = f"{task}-{n}-{network}-{seed}{'-full' if given.full else ''}".replace(" ", "_").replace(",", "")
-    model = "SphericalClassifier" if key == "equivariant" else "PlanarClassifier"
-    recipe = Recipe(
-        name,
-        model,
-        what[key],
+@cache
+def _load(task: str, seed: int) -> DataSet:
+    return Recipe("x", "x", **TASKS[task]["recipe"], seed=seed).load()
+
+
+def _recipe(task: str, network: str, n: int, seed: int) -> Recipe:
+    what, how = TASKS[task], NETWORKS[network]
+    return Recipe(
+        f"{task}-{n}-{network}-{seed}".replace(" ", "_").replace(",", ""),
+        "SphericalClassifier" if how.settings == "equivariant" else "PlanarClassifier",
+        what[how.settings],
         **what["recipe"],
-        rotated=rotated,
-        epochs=EPOCHS,
-        batch_size=32,
+        rotated=how.rotated,
+        epochs=how.longer * schedule(n)[1],
+        batch_size=BATCH,
         seed=seed,
         label_smoothing=0.1,
     )
-    fewer = Fewer(data, n, len(data.test) if given.full else what["tested"])  # type: ignore[attr-defined]
-    figures = fit(recipe, given.runs / name, fewer, progress=False, resume=True).figures
+
+
+def _row(recipe: Recipe, fewer: Fewer, figures: dict[str, Any]) -> dict[str, Any]:
     upright, turned = figures["test_accuracy"].values()
-    items = EPOCHS * len(fewer.part("train", 4))
+    steps = recipe.epochs * (len(fewer.part("train", 4)) // recipe.batch_size)
     return {
-        "task": task,
-        "network": network,
-        "n": n,
-        "seed": seed,
         "upright": upright,
         "rotated": turned,
-        "seconds": items * _cost(recipe, data),
+        "steps": steps,
+        "seconds": steps * recipe.batch_size * _cost(recipe, fewer.whole),
         "parameters": figures["parameters"],
         "tested": figures["samples"]["test"],
     }
+
+
+def _write(rows: list[dict[str, Any]]) -> None:
+    """Figures and picture of what is done."""
+    machine = f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}"
+    kept = {"rows": rows, "batch": BATCH, "validated": VALIDATED, "longer": LONGER, "machine": machine}
+    KEPT.write_text(json.dumps({**kept, "torch": torch.__version__}, indent=1) + "\n")
+    _picture(rows)
 
 
 def _cost(recipe: Recipe, data: DataSet) -> float:
@@ -202,7 +251,7 @@ def _picture(rows: list[dict[str, Any]]) -> None:
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     figure, axes = plt.subplots(2, len(tasks), figsize=(4.6 * len(tasks), 5.6), sharex="col", height_ratios=(2, 1))
     for column, task in zip(axes.T, tasks, strict=True):
-        for network, (_, _, colour) in NETWORKS.items():
+        for network, how in NETWORKS.items():
             here = [row for row in rows if row["task"] == task and row["network"] == network]
             sizes = sorted({row["n"] for row in here})
             for ax, key, scale, style in (
@@ -220,7 +269,7 @@ def _picture(rows: list[dict[str, Any]]) -> None:
                     list(map(mean, values)),
                     spread,
                     label=label,
-                    color=colour,
+                    color=how.colour,
                     linestyle=style,
                     marker="o",
                     capsize=3,
