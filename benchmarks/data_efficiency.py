@@ -249,7 +249,9 @@ COSTS: dict[tuple[str, str, bool], float] = {}
 def _picture(rows: list[dict[str, Any]]) -> None:
     """Accuracy in random orientations, and cost of training, against the number of items; mean and standard deviation."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
-    figure, axes = plt.subplots(2, len(tasks), figsize=(4.6 * len(tasks), 5.6), sharex="col", height_ratios=(2, 1))
+    figure, axes = plt.subplots(
+        2, len(tasks), figsize=(4.6 * len(tasks), 5.6), sharex="col", height_ratios=(2, 1), squeeze=False
+    )
     for column, task in zip(axes.T, tasks, strict=True):
         for network, how in NETWORKS.items():
             here = [row for row in rows if row["task"] == task and row["network"] == network]

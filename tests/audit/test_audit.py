@@ -181,7 +181,7 @@ def test_the_model_is_left_as_it_was_even_after_an_error(training, fails):
     c = smooth(4, 2, 64)
     random = torch.get_rng_state()
     if fails:
-        with pytest.raises(RuntimeError, match="no"):
+        with pytest.raises(audit.ModelError, match="RuntimeError: no"):
             audit.audit(model, c, rotations=2, training=training)
     else:
         audit.audit(model, c, rotations=2, training=training)
@@ -255,6 +255,23 @@ def test_what_cannot_be_audited_is_explained():
             audit.audit(**{"model": model, "signals": c, "rotations": 2, **bad})
     with pytest.raises(ValueError, match="could be samples or coefficients"):
         audit.audit(model, torch.randn(2, 2, 64, 64))
+
+
+@pytest.mark.usefixtures("as_user")
+def test_a_model_that_fails_is_told_from_the_audit_and_the_part_is_named():
+    model = nn.Sequential(es.nn.ZonalConv(2, 3, 8), nn.Sequential(es.nn.ZonalConv(4, 2, 8)))
+    with pytest.raises(
+        audit.ModelError, match=r"in its part '1\.0' \(ZonalConv\).*shape \(2, 2, 64\).*built for 4 channels"
+    ):
+        audit.audit(model, smooth(2, 2, 64), rotations=2)
+    with pytest.raises(audit.ModelError, match=r"in its own code \(TwoArguments\).*charges.*`arguments=`"):
+        audit.audit(TwoArguments(), smooth(2, 2, 64), rotations=2)
+    assert audit.audit(TwoArguments(), smooth(2, 2, 64), rotations=2, keywords={"charges": 2.0}).equivariant
+
+
+class TwoArguments(nn.Module):
+    def forward(self, c, charges):
+        return charges * c
 
 
 class Nan(nn.Module):

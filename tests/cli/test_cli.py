@@ -38,7 +38,19 @@ def run(*arguments, code=0):
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["demo"], ["train"], ["evaluate"], ["predict"], ["project"], ["search"], ["audit"], ["align"], ["info"]],
+    [
+        [],
+        ["demo"],
+        ["train"],
+        ["evaluate"],
+        ["predict"],
+        ["project"],
+        ["search"],
+        ["audit"],
+        ["align"],
+        ["publish"],
+        ["info"],
+    ],
 )
 def test_help_teaches(command):
     text = run(*command, "--help").stdout
@@ -81,7 +93,7 @@ def test_where_nothing_was_read_there_is_no_table(checkpoint, tmp_path):
     result = run("predict", checkpoint, tmp_path / "black.png", tmp_path / "empty", code=1)
     assert result.stdout == ""
     assert "all of its pixels are alike" in result.stderr
-    assert "holds no picture" in result.stderr
+    assert "holds none of the pictures of digits" in result.stderr
 
 
 def test_info_tells_of_the_machine_and_of_a_checkpoint(checkpoint):
@@ -89,11 +101,15 @@ def test_info_tells_of_the_machine_and_of_a_checkpoint(checkpoint):
     facts = json.loads(run("info", checkpoint, "--json").stdout)
     assert facts["model"] == "SphericalClassifier"
     assert facts["figures"]["test_accuracy"]["NR"] == 0.1
+    text = run("info", checkpoint).stdout
+    assert "test_accuracy: NR 0.1, R 0.1" in text
+    assert "{" not in text
 
 
 def test_train_lists_its_recipes():
     text = run("train", "list").stdout
     assert all(name in text for name in RECIPES)
+    assert "{" not in text
     assert [recipe["name"] for recipe in json.loads(run("train", "list", "--json").stdout)] == list(RECIPES)
 
 

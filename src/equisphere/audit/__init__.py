@@ -9,6 +9,7 @@ from equisphere.audit._report import Report
 from equisphere.audit._representations import Action, Invariant, Representation
 from equisphere.audit._rows import Errors, LayerAudit
 from equisphere.audit._sphere import Coefficients, Converted, Samples, Triangle
+from equisphere.audit._trace import ModelError
 
 __all__ = [
     "Action",
@@ -18,6 +19,7 @@ __all__ = [
     "Errors",
     "Invariant",
     "LayerAudit",
+    "ModelError",
     "Report",
     "Representation",
     "Samples",

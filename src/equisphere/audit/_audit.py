@@ -66,6 +66,7 @@ def audit(
 
     Raises:
         ValueError: where the signals are not what `grid` says, or something in the model is not finite.
+        ModelError: where the model fails; it is a ValueError that names the part and what it was given.
 
     >>> import equisphere as es
     >>> model = es.models.SphericalClassifier(channels=(4,), bandwidths=(6,))

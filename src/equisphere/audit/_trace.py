@@ -26,13 +26,18 @@ class Place(NamedTuple):
 Visit = Callable[[Place, Tensor, tuple[str, int]], Tensor]
 
 
+class ModelError(ValueError):
+    """The model under audit raised an error of its own."""
+
+
 @dataclass
 class _Run:
-    """State of one run: which calls are open, and how often each module has been called."""
+    """State of one run: which calls are open, how often each module has been called, whether the audit itself has failed."""
 
     visit: Visit
     calls: dict[str, int] = field(default_factory=dict)
     open: list[tuple[str, int]] = field(default_factory=list)
+    failed: bool = False
 
 
 class Tracer:
@@ -64,13 +69,31 @@ class Tracer:
         )
 
     def run(self, visit: Visit, *arguments: Any, **keywords: Any) -> Any:
-        """Run the model; what `visit` returns goes on in the place of each tensor. Random numbers are the same in every run."""
-        self._run = _Run(visit)
+        """Run the model; what `visit` returns goes on in the place of each tensor. Random numbers are the same in every run.
+
+        Raises:
+            ModelError: where the model fails; it names the part.
+        """
+        self._run = run = _Run(visit)
         torch.manual_seed(0)
         try:
             return self.model(*arguments, **keywords)
+        except Exception as error:  # anybody's code
+            if run.failed:
+                raise
+            raise ModelError(self._words(run, arguments[0], error)) from error
         finally:
             self._run = None
+
+    def _words(self, run: _Run, signals: Tensor, error: Exception) -> str:
+        name = run.open[-1][0] if run.open else ""
+        part = f"its part {name!r}" if name else "its own code"
+        return (
+            f"the model {type(self.model).__name__} failed in {part} ({type(self.modules[name]).__name__}), called on signals "
+            f"of shape {tuple(signals.shape)} and {signals.dtype} as its first argument: {type(error).__name__}: {error} Try "
+            "`model(signals)` by itself. Other signals: shape, dtype and grid must be those that the model takes; further "
+            "arguments go by `arguments=` and `keywords=`."
+        )
 
     def _before(self, name: str) -> Callable[..., Any]:
         def hook(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -100,6 +123,9 @@ class Tracer:
         self._run = None
         try:
             return _replaced(tree, place, maker, run.visit)
+        except Exception:
+            run.failed = True
+            raise
         finally:
             self._run = run
 

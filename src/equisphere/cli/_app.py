@@ -12,6 +12,7 @@ from equisphere.cli._common import answer
 from equisphere.cli._demo import demo
 from equisphere.cli._predict import info, predict
 from equisphere.cli._project import project
+from equisphere.cli._publish import publish
 from equisphere.cli._search import search
 from equisphere.cli._train import evaluate, train
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     help="Rotation-equivariant deep learning on the sphere. Begin with `equisphere demo`. "
     "Exit codes: 0 well, 1 an error that is explained, 2 a call that cannot be understood, 130 interrupted.",
 )
-for command in (demo, train, evaluate, predict, project, search, audit, align, info):
+for command in (demo, train, evaluate, predict, project, search, audit, align, publish, info):
     app.command()(command)
 
 

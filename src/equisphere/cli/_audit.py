@@ -56,7 +56,7 @@ def audit(
     network, found, options = (
         _from_factory(model)
         if ":" in model and not Path(model).exists()
-        else _from_checkpoint(Path(model), random, batch, data, seed, given=signals is not None)
+        else _from_checkpoint(model, random, batch, data, seed, given=signals is not None)
     )
     if signals is not None:
         found = _read(signals, network)
@@ -78,6 +78,14 @@ def audit(
             f"[bold red]error:[/] the output is off by {report.total.own.worst:.2g}, more than {tolerance:g}."
         )
         raise typer.Exit(1)
+
+
+def audited(checkpoint: str, random: bool, data: str | None) -> "Report":
+    """The audit of a checkpoint, on test data of its recipe or on random signals."""
+    from equisphere import audit as library
+
+    network, signals, _ = _from_checkpoint(checkpoint, random, 16, data, 0, given=False)
+    return library.audit(network, signals, rotations=16)  # type: ignore[arg-type]
 
 
 def _show(report: "Report", output: Path | None, as_json: bool) -> None:
@@ -121,11 +129,11 @@ def _from_factory(name: str) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
 
 
 def _from_checkpoint(
-    path: Path, random: bool, batch: int, data: str | None, seed: int, given: bool
+    path: str, random: bool, batch: int, data: str | None, seed: int, given: bool
 ) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
     from equisphere import models
 
-    network, notes = models.load(path)
+    network, notes = models.load(models.checkpoint_path(path))
     if given:
         return network, None, {}
     if random:

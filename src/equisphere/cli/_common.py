@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,6 +14,15 @@ from rich.console import Console
 console = Console(stderr=True)
 #: what was asked for
 answer = Console()
+
+#: a trained network, as `models.checkpoint_path` finds it
+Checkpoint = Annotated[
+    str,
+    typer.Argument(
+        help="A model.safetensors that `equisphere train` wrote, or its folder; a network of the package (spherical-mnist); or "
+        "OWNER/NAME on the Hugging Face Hub."
+    ),
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,6 +52,26 @@ def print_json(value: Any) -> None:
     """Write one JSON document to standard output."""
     json.dump(value, sys.stdout, indent=2)
     sys.stdout.write("\n")
+
+
+def describe(value: Any) -> str:
+    """A value in words: of a dict a line for each entry.
+
+    >>> print(describe({"channels": [16, 24], "accuracy": {"NR": 0.98269999, "R": 0.5}}))
+    channels: 16, 24
+    accuracy: NR 0.9827, R 0.5
+    """
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {_inline(entry)}" for key, entry in value.items())
+    return _inline(value)
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_inline(entry)}" for key, entry in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_inline, value)) or "none"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def percent(share: float) -> str:

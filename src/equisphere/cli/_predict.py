@@ -3,7 +3,7 @@
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 import typer
@@ -11,75 +11,100 @@ from rich.markup import escape
 from rich.table import Table
 
 from equisphere import __version__
-from equisphere.cli._common import answer, console, percent, print_json, teaching
+from equisphere.cli._common import Checkpoint, answer, console, describe, print_json, teaching
 from equisphere.cli._train import Json
+
+if TYPE_CHECKING:
+    from equisphere.cli._kinds import Kind
 
 
 @teaching
 def predict(
-    checkpoint: Annotated[Path, typer.Argument(help="A model.safetensors that `equisphere train` wrote.")],
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures of digits, or folders of them.")],
+    checkpoint: Checkpoint,
+    files: Annotated[list[Path], typer.Argument(help="Files of the kind that it was trained on, or folders of them.")],
     invert: Annotated[
         bool | None,
-        typer.Option("--invert/--no-invert", help="Swap black and white. Default: where the edge is bright."),
+        typer.Option("--invert/--no-invert", help="Digits: swap black and white. Default: where the edge is bright."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for answers that are pictures or maps (panoramas, skies).")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read digits from pictures, whatever way up they are.
+    """Ask a trained network about files, whatever way up they are.
 
-    A picture that cannot be read does not stop the others: it is named at the end, and the exit code is 1. Folders are
-    not searched deeper. Since no orientation is preferred, a 6 and a 9 of the same form are one and the same.
+    What it reads follows from what it was trained on. Pictures of digits: the digit. Meshes (off obj ply stl glb) and clouds
+    (npy pts): the class. Molecules (xyz): the energy. Panoramas (png jpg ... hdr): the class of each direction, as a label map.
+    HEALPix maps (fits): what lies in the gaps. Folders are not searched deeper. A file that cannot be read does not stop the
+    others: it is named at the end, and the exit code is 1. Since no orientation is preferred, a 6 and a 9 of the same form are
+    one and the same.
+
+    Example: equisphere predict spherical-mnist photo.png
     """
     from equisphere import models
-    from equisphere.data import DataError, find_pictures, image_coefficients, read_digit
+    from equisphere.cli._kinds import Asked, kinds
+    from equisphere.data import DataError
     from equisphere.train import recipe_of
 
-    model, notes = models.load(checkpoint)
+    model, notes = models.load(models.checkpoint_path(checkpoint))
     recipe = recipe_of(notes, checkpoint)
-    if recipe.data_set != "digits":
-        raise ValueError(f"{checkpoint} was trained on {notes['data']}: `equisphere predict` reads digits.")
+    kind = kinds().get(recipe.data_set)
+    if kind is None:
+        known = ", ".join(k.what for k in kinds().values())
+        raise ValueError(
+            f"{checkpoint} was trained on {recipe.data_set}, which `equisphere predict` does not read; it reads {known}. "
+            "`equisphere evaluate` tests the network on its data."
+        )
+    asked = Asked(model, recipe, notes.get("classes"), invert, output)
     found: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    for given in pictures:
+    for given in files:
         try:
-            paths = find_pictures(given)
+            paths = _paths(given, kind)
         except DataError as error:
             failed.append({"file": str(given), "error": str(error)})
             continue
         for path in paths:
             try:
-                image = read_digit(path, invert)
-            except DataError as error:
-                failed.append({"file": str(path), "error": str(error)})
-                continue
-            with torch.no_grad():
-                c = image_coefficients(image.float() / 255, model.bandwidth, recipe.options["extent"])
-                shares = model(c[None, None]).softmax(1)[0]
-            found.append(
-                {
-                    "file": str(path),
-                    "digit": int(shares.argmax()),
-                    "probability": float(shares.max()),
-                    "probabilities": [round(share, 6) for share in shares.tolist()],
-                }
-            )
+                with torch.no_grad():
+                    found += [{"file": str(path), **row} for row in kind.answer(path, asked)]
+            except (DataError, ValueError) as error:
+                words = str(error) if str(path) in str(error) else f"{path}: {error}"
+                failed.append({"file": str(path), "error": words})
     if as_json:
         print_json({"predictions": found, "failed": failed})
     else:
-        table = Table("picture", "digit", "probability")
-        for row in found:
-            table.add_row(escape(row["file"]), str(row["digit"]), percent(row["probability"]))
         if found:
+            table = Table("file", *kind.heads)
+            for row in found:
+                table.add_row(escape(row["file"]), *map(escape, kind.cells(row)))
             answer.print(table)
-        for row in failed:
-            console.print(f"[red]not read:[/] {escape(row['error'])}", highlight=False)
+        for bad in failed:
+            console.print(f"[red]not read:[/] {escape(bad['error'])}", highlight=False)
     if failed:
         raise typer.Exit(1)
 
 
+def _paths(given: Path, kind: "Kind") -> list[Path]:
+    """The file itself, or the files of a kind in a folder, by name."""
+    from equisphere.data import DataError
+
+    known = ", ".join(sorted(kind.suffixes))
+    if given.is_dir():
+        found = sorted(p for p in given.iterdir() if p.suffix.lower() in kind.suffixes)
+        if not found:
+            raise DataError(f"the folder {given} holds none of the {kind.what} that this network reads ({known}).")
+        return found
+    if not given.exists():
+        raise DataError(f"there is no file or folder {given}.")
+    if given.suffix.lower() not in kind.suffixes:
+        raise DataError(f"{given} is of another kind: this network reads {kind.what} ({known}).")
+    return [given]
+
+
 @teaching
 def info(
-    checkpoint: Annotated[Path | None, typer.Argument(help="Tell about this checkpoint instead.")] = None,
+    checkpoint: Annotated[str | None, typer.Argument(help="Tell about this checkpoint instead.")] = None,
     as_json: Json = False,
 ) -> None:
     """Tell what is installed, or what a checkpoint holds."""
@@ -89,7 +114,7 @@ def info(
         return
     table = Table("", "", show_header=False)
     for name, value in facts.items():
-        table.add_row(name, escape(str(value)))
+        table.add_row(name, escape(describe(value)))
     answer.print(table)
 
 
@@ -109,9 +134,10 @@ def _machine_facts() -> dict[str, Any]:
     return facts
 
 
-def _checkpoint_facts(path: Path) -> dict[str, Any]:
+def _checkpoint_facts(name: str) -> dict[str, Any]:
     from equisphere import models
 
+    path = models.checkpoint_path(name)
     model, notes = models.load(path)
     figures = {k: v for k, v in notes.get("figures", {}).items() if k != "history"}
     return {

@@ -17,7 +17,7 @@ def search(
     folder: Annotated[Path, typer.Argument(help="Folder of meshes and clouds, searched to any depth.")],
     query: Annotated[Path, typer.Argument(help="A mesh or a cloud.")],
     checkpoint: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="A classifier of shapes that `equisphere train` wrote. Default: power spectra, untrained."),
     ] = None,
     number: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
@@ -36,7 +36,7 @@ def search(
 
     model = recipe = None
     if checkpoint is not None:
-        model, notes = models.load(checkpoint)
+        model, notes = models.load(models.checkpoint_path(checkpoint))
         recipe = recipe_of(notes, checkpoint)
     wanted = describe_shape(query, model, recipe)
     if not folder.is_dir():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from equisphere.cli._common import answer, console, percent, print_json, teaching
+from equisphere.cli._common import Checkpoint, answer, console, percent, print_json, teaching
 
 if TYPE_CHECKING:
     from equisphere.train import Recipe
@@ -55,18 +55,21 @@ def train(
 
     Example: equisphere train spherical-mnist --data mnist.npz --output runs/mnist
     """
-    from equisphere.train import RECIPES, fit, recorded
+    from equisphere.train import RECIPES
 
     if recipe == "list":
         if as_json:
             print_json([known.to_dict() for known in RECIPES.values()])
             return
+        table = Table("recipe", "task", "data", "network", "epochs", caption="settings and options: train list --json")
         for known in RECIPES.values():
-            words = f"{known.model} on {known.data or known.data_set}, {known.settings}, {known.epochs} epochs"
-            answer.print(f"[bold]{known.name}[/]: {words}", highlight=False)
+            table.add_row(known.name, known.task, known.data or known.data_set, known.model, str(known.epochs))
+        answer.print(table)
         return
     if recipe not in RECIPES:
         raise typer.BadParameter(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}.", param_hint="RECIPE")
+    from equisphere.train import fit, recorded
+
     given = {"data": data, "seed": seed, "epochs": epochs, "patience": patience, "rotated": rotated or None}
     chosen = RECIPES[recipe].changed(**given)
     folder = output or Path("runs") / f"{recipe}-seed{chosen.seed}"
@@ -83,7 +86,7 @@ def train(
 
 @teaching
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A model.safetensors that `equisphere train` wrote.")],
+    checkpoint: Checkpoint,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -91,12 +94,12 @@ def evaluate(
     from equisphere import models
     from equisphere.train import TASKS, figures_of, recipe_of
 
-    model, notes = models.load(checkpoint)
+    model, notes = models.load(models.checkpoint_path(checkpoint))
     recipe = recipe_of(notes, checkpoint)
     found = recipe.load(data)
     number = len(found.part("test", model.bandwidth))
     figures = figures_of(model, found, TASKS[recipe.task](recipe))
-    _show({"checkpoint": str(checkpoint), "data": found.name, "n": number, **figures}, recipe, as_json)
+    _show({"checkpoint": checkpoint, "data": found.name, "n": number, **figures}, recipe, as_json)
 
 
 def _named(given: str) -> tuple[str, Any]:

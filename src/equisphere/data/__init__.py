@@ -5,11 +5,17 @@ from equisphere.data._clouds import Shells, cloud_coefficients, cloud_density, n
 from equisphere.data._dense import DenseSignals, Readout
 from equisphere.data._digits import Digits, load_digits
 from equisphere.data._energies import AtomicSignals, Molecules, MoleculeTable, load_molecules
-from equisphere.data._image_files import find_pictures, read_digit
-from equisphere.data._labelled_panoramas import LabelledPanoramas, PanoramaSignals, load_panoramas
+from equisphere.data._image_files import IMAGE_SUFFIXES, read_digit
+from equisphere.data._labelled_panoramas import (
+    LabelledPanoramas,
+    PanoramaSignals,
+    load_panoramas,
+    panorama_colours,
+    write_labels,
+)
 from equisphere.data._maps import read_healpix, read_netcdf, read_sensors, write_healpix, write_netcdf
 from equisphere.data._meshes import Mesh, channel_names, mesh_signal, read_mesh, star_mesh, write_mesh
-from equisphere.data._molecules import Molecule, molecule_coefficients, read_xyz, write_xyz
+from equisphere.data._molecules import SYMBOLS, Molecule, molecule_coefficients, read_xyz, write_xyz
 from equisphere.data._neighbours import Decaying, neighbour_coefficients
 from equisphere.data._panoramas import panorama, panorama_coefficients, read_panorama, read_picture, write_picture
 from equisphere.data._parts import PART_SEEDS, Batch, Batches, DataSet, Part, loader
@@ -17,7 +23,7 @@ from equisphere.data._project import Projected, Projection, project_file
 from equisphere.data._projection import image_coefficients
 from equisphere.data._shape_files import SHAPE_SUFFIXES, load_shapes, read_shape
 from equisphere.data._shapes import Distortion, LabelledClouds, Shapes, SphericalClouds
-from equisphere.data._sky import MaskedSky, SimulatedSkies, load_sky
+from equisphere.data._sky import MaskedSky, SimulatedSkies, fill_sky, load_sky
 from equisphere.data._source import DataError, kept
 from equisphere.data._sphere_files import read_coefficients
 from equisphere.data._spherical_images import LabelledImages, SphericalImages
@@ -27,8 +33,10 @@ from equisphere.data._views import Equirectangular, Gnomonic, Stereographic, Vie
 from equisphere.data._winds import MonthlyWinds, load_winds
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "PART_SEEDS",
     "SHAPE_SUFFIXES",
+    "SYMBOLS",
     "AtomicSignals",
     "Batch",
     "Batches",
@@ -66,8 +74,8 @@ __all__ = [
     "cloud_coefficients",
     "cloud_density",
     "default_workers",
+    "fill_sky",
     "find_files",
-    "find_pictures",
     "image_coefficients",
     "kept",
     "load_digits",
@@ -84,6 +92,7 @@ __all__ = [
     "normalize_points",
     "panorama",
     "panorama_coefficients",
+    "panorama_colours",
     "perspective",
     "project_file",
     "project_files",
@@ -104,6 +113,7 @@ __all__ = [
     "stratified_split",
     "view_signal",
     "write_healpix",
+    "write_labels",
     "write_mesh",
     "write_netcdf",
     "write_picture",

@@ -57,6 +57,7 @@ class Digits:
     __repr__ = briefly
 
     orientations: ClassVar[dict[str, str]] = {"NR": "upright", "R": "randomly rotated"}
+    classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
     model_settings: ClassVar[dict[str, Any]] = {"classes": 10, "in_channels": 1}
 
     def __post_init__(self) -> None:

@@ -67,20 +67,3 @@ def _framed(pixels: np.ndarray, path: Path) -> np.ndarray:
     frame = np.zeros((28, 28), np.uint8)
     frame[top : top + height, left : left + width] = small
     return frame
-
-
-def find_pictures(path: str | Path) -> list[Path]:
-    """The picture itself, or the pictures in a folder, by name.
-
-    Raises:
-        DataError: where there is nothing, or no picture in the folder.
-    """
-    path = Path(path)
-    if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not found:
-            raise DataError(f"the folder {path} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
-        return found
-    if not path.exists():
-        raise DataError(f"there is no picture or folder {path}.")
-    return [path]

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 
+from equisphere._files import replacing
 from equisphere.data._dense import DenseSignals, Readout
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._panoramas import read_panorama
@@ -22,6 +23,8 @@ from equisphere.transforms import SHT, rotate
 
 #: the label of a pixel that has none
 UNLABELLED = 255
+#: of the classes in label maps, again from the first where there are more (Okabe and Ito 2008, told apart by everybody)
+COLOURS = ((230, 159, 0), (86, 180, 233), (240, 240, 234), (0, 158, 115), (204, 121, 167), (213, 94, 0), (0, 114, 178))
 #: share of the pictures in each part, more or less: groups are not divided
 SHARES = {"test": 0.25, "validation": 0.15}
 
@@ -78,12 +81,26 @@ class LabelledPanoramas:
         seed = part_seed(name, self.seed)
         index = self.indices(name)
         grid = DriscollHealy(nlat=self.labels.shape[1], nlon=self.labels.shape[2])
-        colours = (self.images[index].float() / 255 - 0.5) / 0.25
         labels = self.labels[index]
         weights = grid.weights.float() * (labels != UNLABELLED)
         target = Readout(labels, weights, grid)
         change = self.augment if augmented else 0.0
-        return PanoramaSignals(SHT(grid, bandwidth)(colours), target, seed, rotated, fresh=augmented, change=change)
+        return PanoramaSignals(
+            panorama_colours(self.images[index].float() / 255, bandwidth),
+            target,
+            seed,
+            rotated,
+            fresh=augmented,
+            change=change,
+        )
+
+
+def panorama_colours(
+    images: Float[Tensor, "*batch 3 height width"], bandwidth: int
+) -> Float[Tensor, "*batch 3 coefficients"]:
+    """Colours from 0 to 1 as a network of panoramas sees them: of mean 0 and size 1 about, in the picture's own frame."""
+    grid = DriscollHealy(nlat=images.shape[-2], nlon=images.shape[-1])
+    return SHT(grid, bandwidth)((images - 0.5) / 0.25)
 
 
 class PanoramaSignals(DenseSignals):
@@ -217,6 +234,24 @@ def _from_folder(folder: Path, inside: bool) -> LabelledPanoramas:
         labels.append(classes_at.flip(-1) if inside else classes_at)
     groups = [str(p.parent.relative_to(folder / "pictures")) for p in pictures]
     return LabelledPanoramas(f"panoramas of {folder.name}", torch.stack(images), torch.stack(labels), groups, classes)
+
+
+def write_labels(labels: Integer[Tensor, "height width"], path: str | Path) -> None:
+    """Write the class of each pixel as a picture whose numbers are the classes, each with a colour of its own.
+
+    It is what `load_panoramas` reads as a label map.
+
+    Raises:
+        ValueError: where there are numbers that are no classes, 0 to 255.
+    """
+    from PIL import Image
+
+    if labels.numel() == 0 or labels.min() < 0 or labels.max() > UNLABELLED:
+        raise ValueError(f"labels must be classes from 0 to {UNLABELLED}, got shape {tuple(labels.shape)}.")
+    picture = Image.fromarray(labels.to(torch.uint8).cpu().numpy()).convert("P")
+    picture.putpalette([part for k in range(256) for part in COLOURS[k % len(COLOURS)]])
+    with replacing(Path(path)) as part:
+        picture.save(part, format="PNG")
 
 
 def _read_labels(path: Path) -> UInt8[Tensor, "height width"]:

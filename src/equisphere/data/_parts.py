@@ -68,7 +68,10 @@ class Part(Protocol):
 
 @runtime_checkable
 class DataSet(Protocol):
-    """Data to train on, to choose by, and to look at once, at the end."""
+    """Data to train on, to choose by, and to look at once, at the end.
+
+    Data with classes have their names as `classes` besides; a checkpoint keeps them.
+    """
 
     @property
     def name(self) -> str:

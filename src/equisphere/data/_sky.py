@@ -1,5 +1,6 @@
 """The microwave sky with the galaxy masked: what lies behind."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -131,8 +132,39 @@ class MaskedSky:
         self, skies: Float[Tensor, "n pixels"], seen: Bool[Tensor, "n pixels"], bandwidth: int
     ) -> Float[Tensor, "n 2 coefficients"]:
         """Coefficients of what is seen of skies, and of where it is seen."""
-        both = torch.stack((skies * seen, seen.float()), dim=1)
-        return SHT(self.grid, bandwidth).inverse_adjoint(both * self.grid.weights.float())
+        return masked_inputs(skies, seen, self.grid, bandwidth)
+
+
+@torch.no_grad()
+def fill_sky(
+    network: Callable[[Tensor], Tensor], sky: Float[Tensor, "pixels"], bandwidth: int
+) -> Float[Tensor, "pixels"]:
+    """A map of the sky, NaN where it was not seen, with what a network of `MaskedSky` puts there.
+
+    Args:
+        network: takes coefficients `(1, 2, L*L)`, gives `(1, 1, L*L)`.
+        sky: in mK, RING order.
+        bandwidth: its band limit L.
+
+    Raises:
+        ValueError: where nothing of the sky was seen.
+    """
+    grid, seen = HEALPix(round((len(sky) / 12) ** 0.5)), ~torch.isnan(sky)
+    if not bool(seen.any()):
+        raise ValueError("a sky must be seen somewhere, got NaN at every pixel.")
+    mean = sky[seen].mean()
+    inside = torch.where(seen, (sky - mean) / UNIT_MK, 0).float()
+    found = network(masked_inputs(inside[None], seen[None], grid, bandwidth))
+    guess = UNIT_MK * SHT(grid, bandwidth).inverse(found)[0, 0] + mean
+    return torch.where(seen, sky, guess.to(sky.dtype))
+
+
+def masked_inputs(
+    skies: Float[Tensor, "n pixels"], seen: Bool[Tensor, "n pixels"], grid: HEALPix, bandwidth: int
+) -> Float[Tensor, "n 2 coefficients"]:
+    """Coefficients of what is seen of skies, and of where it is seen."""
+    both = torch.stack((skies * seen, seen.float()), dim=1)
+    return SHT(grid, bandwidth).inverse_adjoint(both * grid.weights.float())
 
 
 class SimulatedSkies(Dataset):

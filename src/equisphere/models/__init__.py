@@ -7,7 +7,7 @@ from equisphere.models._cohen2018 import Cohen2018
 from equisphere.models._configured import ConfiguredModule
 from equisphere.models._esteves2018 import Esteves2018
 from equisphere.models._esteves2020 import Esteves2020
-from equisphere.models._hub import HubError
+from equisphere.models._hub import HubError, card_folder
 from equisphere.models._molecules import MoleculeRegressor
 from equisphere.models._on_grid import OnGrid
 from equisphere.models._planar import PlanarClassifier
@@ -31,6 +31,7 @@ __all__ = [
     "SphericalClassifier",
     "SphericalUNet",
     "SpinClassifier",
+    "card_folder",
     "checkpoint_path",
     "load",
     "model_card",

@@ -36,8 +36,8 @@ def card(model: ConfiguredModule, name: str, notes: dict[str, Any], license: str
     parts = [
         f"# {name}",
         f"    import equisphere as es\n    model = es.models.{kind}.from_pretrained({name!r})",
-        f"{parameters:,} parameters, band limit {model.bandwidth}; a network of equisphere, rotation-equivariant deep learning on "
-        "the sphere in PyTorch.",
+        f"{parameters:,} parameters, band limit {model.bandwidth}; a network of equisphere, rotation-equivariant deep learning "
+        "on the sphere in PyTorch.",
     ]
     if "data" in notes:
         parts.append(f"**Data.** {notes['data']}{_sizes(notes)}")

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+from equisphere._files import replacing
 from equisphere.models._card import card
 from equisphere.models._checkpoint import save
 from equisphere.models._configured import ConfiguredModule
@@ -39,17 +40,26 @@ def fetch(repository: str, revision: str | None = None, token: str | bool | None
         return Path(hub.hf_hub_download(repository, WEIGHTS, revision=revision, token=token, **_ourselves()))
 
 
-def write_folder(
+def card_folder(
     model: ConfiguredModule,
     folder: str | Path,
     name: str,
     notes: dict[str, Any] | None = None,
     license: str | None = None,
 ) -> Path:
-    """What a repository holds: the weights, and the card as `README.md`."""
+    """Write what a repository holds: the weights, and a card made of the notes, as `README.md`.
+
+    Args:
+        model: the network.
+        folder: made if need be.
+        name: of the repository, OWNER/NAME.
+        notes: as in `save`; a card tells of data, classes, recipe, figures and audit.
+        license: as the Hub spells it; none is claimed by default.
+    """
     folder = Path(folder)
     save(model, folder / WEIGHTS, notes)
-    (folder / "README.md").write_text(card(model, name, notes or {}, license))
+    with replacing(folder / "README.md") as part:
+        part.write_text(card(model, name, notes or {}, license))
     return folder
 
 
@@ -81,7 +91,7 @@ def push(
     if not REPOSITORY.fullmatch(repository):
         raise HubError(f"a repository of the Hub is named OWNER/NAME, got {repository!r}.")
     with TemporaryDirectory() as place:
-        folder = write_folder(model, place, repository, notes, license)
+        folder = card_folder(model, place, repository, notes, license)
         with _explained(hub, repository, revision):
             api = hub.HfApi(token=token, **_ourselves())
             api.create_repo(repository, private=private, exist_ok=True)

@@ -5,7 +5,7 @@ from equisphere.train._dense_tasks import FieldRegression, Segmentation
 from equisphere.train._evaluate import figures_of, measure, predictions
 from equisphere.train._fit import Run, RunError, fit, recorded
 from equisphere.train._recipes import DATA_SETS, RECIPES, Recipe, recipe_of
-from equisphere.train._retrieval import describe_shape, descriptors, most_similar, retrieval_figures
+from equisphere.train._retrieval import describe_shape, descriptors, most_similar, retrieval_figures, shape_coefficients
 from equisphere.train._tasks import TASKS, Classification, Regression, Task
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "recorded",
     "retrieval_figures",
     "run_demo",
+    "shape_coefficients",
 ]

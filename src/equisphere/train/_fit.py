@@ -192,6 +192,8 @@ def _finish(recipe: Recipe, folder: Path, module: Training, data: DataSet) -> Ru
         "history": last["history"],
     }
     notes = {"recipe": recipe.to_dict(), "data": data.name, "figures": figures}
+    if hasattr(data, "classes"):
+        notes["classes"] = list(data.classes)
     models.save(model, folder / "model.safetensors", notes)
     with replacing(folder / "figures.json") as part:
         part.write_text(json.dumps(figures, indent=2))

@@ -50,6 +50,18 @@ def retrieval_figures(found: Float[Tensor, "n d"], labels: Int64[Tensor, "n"]) -
     }
 
 
+def shape_coefficients(
+    path: str | Path, model: ConfiguredModule, recipe: Recipe
+) -> Float[Tensor, "channels coefficients"]:
+    """A mesh or a cloud in a file as a network of shapes sees it that was trained by a recipe.
+
+    Raises:
+        DataError: where the file is missing or corrupt; the message names it.
+    """
+    points = normalize_points(read_shape(path, recipe.options.get("points", 1024)).float())
+    return cloud_coefficients(points, model.bandwidth, model.config["in_channels"])
+
+
 @torch.no_grad()
 def describe_shape(
     path: str | Path, model: ConfiguredModule | None = None, recipe: Recipe | None = None
@@ -68,8 +80,7 @@ def describe_shape(
         return normalize(power_spectrum(c).sqrt().flatten(), dim=0)
     if recipe is None or recipe.data_set != "shapes" or not isinstance(model, SphericalClassifier):
         raise ValueError("shapes are described by a classifier of shapes, such as `equisphere train modelnet10` makes.")
-    points = normalize_points(read_shape(path, recipe.options.get("points", 1024)).float())
-    return model.descriptors(cloud_coefficients(points, model.bandwidth, model.config["in_channels"])[None])[0]
+    return model.descriptors(shape_coefficients(path, model, recipe)[None])[0]
 
 
 def most_similar(
