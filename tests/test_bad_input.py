@@ -40,6 +40,11 @@ def spoiled(x, value):
 
 #: what it is -> (what to call, the words that the message must have)
 CASES = {
+    # a signal that is on another grid
+    "HEALPix map": (lambda: SHT(torch.ones(2, 3072)), r"got \(2, 3072\).*HEALPix\(16\)"),
+    "map, not pixels": (lambda: es.SHT(es.grids.HEALPix(4))(torch.ones(48, 96)), "12 nside.*Scattered.*DriscollHealy"),
+    "coarser HEALPix": (lambda: es.SHT(es.grids.HEALPix(8))(torch.ones(192)), r"es\.grids\.HEALPix\(4\)"),
+    "points": (lambda: SHT(torch.ones(7)), "Scattered"),
     # numbers that make grids and modules
     "bandwidth 0": (lambda: DriscollHealy(0), "bandwidth must be at least 1, got 0"),
     "bandwidth negative": (lambda: GaussLegendre(-3), "bandwidth must be at least 1, got -3"),

@@ -126,9 +126,26 @@ def samples_on(signal: Tensor, grid: Any) -> None:
     if signal.ndim < nodes or tuple(signal.shape[-nodes:]) != grid.shape or signal.numel() == 0:
         raise ValueError(
             f"signal must have shape (..., {', '.join(map(str, grid.shape))}) with at least one signal, as the grid "
-            f"{grid} has, got {tuple(signal.shape)}. "
-            "Other sizes: es.grids.DriscollHealy(nlat=..., nlon=...) and its siblings take any."
+            f"{grid} has, got {tuple(signal.shape)}. {_grid_for(signal, nodes)}"
         )
+
+
+def _grid_for(signal: Tensor, nodes: int) -> str:
+    """Which grid may have been meant, for a signal that is not on the one given, of so many dimensions."""
+    last = signal.shape[-1] if signal.ndim else 0
+    nside = math.isqrt(last // 12)
+    map_like = signal.ndim >= 2 and signal.shape[-2] in (last // 2, last // 2 + 1, last)
+    if nside >= 4 and 12 * nside**2 == last and not map_like:
+        return f"{last} pixels are those of a HEALPix map: es.grids.HEALPix({nside})."
+    if nodes == 1:
+        return (
+            "A HEALPix map has 12 nside^2 pixels, es.grids.HEALPix(nside); points of your own are es.grids.Scattered(points), "
+            "maps of latitudes and longitudes es.grids.DriscollHealy(nlat=..., nlon=...) and its siblings."
+        )
+    return (
+        "Other sizes: es.grids.DriscollHealy(nlat=..., nlon=...) and its siblings take any; a HEALPix map is on "
+        "es.grids.HEALPix(nside), values at points of your own on es.grids.Scattered(points)."
+    )
 
 
 def orthogonal(R: Tensor, name: str = "R") -> None:

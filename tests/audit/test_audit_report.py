@@ -1,11 +1,14 @@
 """What an audit hands back: words, numbers, a page; and the infinitesimal error, and the assertion for test suites."""
 
 import json
+import re
+from collections import OrderedDict
 
 import pytest
 import torch
 from models_to_audit import GRID, BiasMap, ByOrder, Sampled, coefficient_network, maps, smooth
 from rich.console import Console
+from torch import nn
 
 import equisphere as es
 from equisphere import audit
@@ -25,6 +28,15 @@ def test_the_table_and_the_text_say_the_same(report):
         assert "about z alone" in shown
         assert f"{report['2'].own.median:.1e}" in shown
         assert "Most error comes from 2." in shown
+
+
+def test_a_narrow_window_cuts_no_name():
+    console = Console(width=72, record=True)
+    model = nn.Sequential(OrderedDict(a_name_that_is_as_long_as_some_names_are=ByOrder()))
+    console.print(audit.audit(model, smooth(2, 2, 64), rotations=2).table())
+    text = console.export_text()
+    assert "…" not in text
+    assert "a_name_that_is_as_long_as_some_names_are" in "".join(re.findall(r"^ (\w+)", text, re.MULTILINE))
 
 
 def test_the_dict_is_json(report):

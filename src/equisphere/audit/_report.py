@@ -150,7 +150,10 @@ class Report:
         for k, head in enumerate(self._heads):
             numbers = 2 <= k <= 5
             table.add_column(
-                head.replace(" (", "\n(") if numbers else head, justify="right" if numbers else "left", no_wrap=k != 1
+                head.replace(" (", "\n(") if numbers else head,
+                justify="right" if numbers else "left",
+                no_wrap=k > 1,
+                overflow="fold",  # in a narrow window a long name goes on in the next line, and is not cut
             )
         lines = self._cells()
         for k, line in enumerate(lines):

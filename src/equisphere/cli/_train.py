@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from equisphere.cli._common import Checkpoint, answer, console, percent, print_json, teaching
@@ -61,7 +62,8 @@ def train(
         if as_json:
             print_json([known.to_dict() for known in RECIPES.values()])
             return
-        table = Table("recipe", "task", "data", "network", "epochs", caption="settings and options: train list --json")
+        heads = ("recipe", "task", "data", "network", "epochs")
+        table = Table(*heads, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption="settings and options: train list --json")
         for known in RECIPES.values():
             table.add_row(known.name, known.task, known.data or known.data_set, known.model, str(known.epochs))
         answer.print(table)

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import jn_zeros
 
 Rule = tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"], int]
 
@@ -79,6 +78,8 @@ def gauss_legendre(n: int) -> Rule:
 
 def _bessel_zeros(n: int) -> np.ndarray:
     """The first n zeros of J_0: those of SciPy, then McMahon's expansion (DLMF 10.21.19)."""
+    from scipy.special import jn_zeros  # here, since it takes longer to load than the rest of the package
+
     beta = np.pi * (np.arange(1, n + 1) - 0.25)
     zeros = beta + 1 / (8 * beta) - 124 / (3 * (8 * beta) ** 3) + 120928 / (15 * (8 * beta) ** 5)
     few = min(n, 10)

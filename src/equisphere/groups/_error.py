@@ -6,7 +6,6 @@ from math import inf, sqrt
 
 import torch
 from jaxtyping import Float, Shaped
-from scipy.special import stdtrit
 from torch import Tensor
 
 from equisphere import _checks
@@ -118,6 +117,8 @@ def _interval(draws: Float[Tensor, "n"], confidence: float) -> tuple[float, floa
     """Student's interval for the mean of a number that is not negative; of one draw, nothing is known."""
     if len(draws) == 1:
         return 0.0, inf
+    from scipy.special import stdtrit
+
     half = float(stdtrit(len(draws) - 1, (1 + confidence) / 2)) * float(draws.std()) / sqrt(len(draws))
     return max(0.0, float(draws.mean()) - half), float(draws.mean()) + half
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from equisphere import _checks
 from equisphere.harmonics import degrees_and_orders
 from equisphere.nn._field import Field
-from equisphere.nn._on_grid import OnGrid
+from equisphere.nn._on_grid import FieldNonlinearity
 from equisphere.nn._spin_activation import EPSILON
 from equisphere.nn._tensor_product import coupled, couplings
 from equisphere.transforms import pointwise_spins
@@ -39,7 +39,7 @@ class _Mixtures(nn.Module):
         return f"{self.rows}, mixtures={self.mixtures}"
 
 
-class MeanMagnitude(OnGrid):
+class MeanMagnitude(FieldNonlinearity):
     """Means over the sphere: of scalars the value, of spins s > 0 the magnitude |f|.
 
     The mean of a signal with spin is no invariant (it has no degree 0), that of |f| is one; up to its aliasing, see

@@ -26,7 +26,7 @@ def fine_grid(bandwidth: int, oversampling: float) -> GaussLegendre:
     return GaussLegendre(bandwidth, nlat=max(2, resolved + resolved % 2), nlon=max(2, 2 * resolved))
 
 
-class OnGrid(nn.Module):
+class FieldNonlinearity(nn.Module):
     """A nonlinearity of the samples of a field, projected back to its band limit; see `Activation` for its aliasing."""
 
     is_one_layer = True  # an audit looks at the function together with its transforms

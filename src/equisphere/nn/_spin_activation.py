@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from equisphere import _checks
 from equisphere.nn._field import Field
-from equisphere.nn._on_grid import OnGrid
+from equisphere.nn._on_grid import FieldNonlinearity
 from equisphere.nn._so3_fields import function_order
 
 Features = Float[Tensor, "batch _ coefficients"]
@@ -17,7 +17,7 @@ Features = Float[Tensor, "batch _ coefficients"]
 EPSILON = 1e-6
 
 
-class MagnitudeActivation(OnGrid):
+class MagnitudeActivation(FieldNonlinearity):
     r"""A function of the magnitude at every point, the phase kept: f -> sigma(|f| + b) f / |f|; of scalars, f -> sigma(f).
 
     Turning the local axes multiplies f by a phase, with which this commutes (Esteves et al. 2020; Worrall et al. 2017).
@@ -75,7 +75,7 @@ class MagnitudeActivation(OnGrid):
         return f * (self.function(shifted) / magnitude)
 
 
-class GatedActivation(OnGrid):
+class GatedActivation(FieldNonlinearity):
     r"""Spins times gates: f -> f sigmoid(g) at every point, g a scalar for each channel of spin s > 0; of scalars, sigma(f).
 
     Scalars commute with turns of the local axes (Weiler et al. 2018). The gates are the last channels of spin 0 of the input.
@@ -127,7 +127,7 @@ class GatedActivation(OnGrid):
         return [self.function(single), *gated] if self.target.of(0) else gated
 
 
-class SO3Activation(OnGrid):
+class SO3Activation(FieldNonlinearity):
     r"""A pointwise function of a function on SO(3), projected back: samples at rotations, sigma, analysis (Cohen et al. 2018).
 
     A field of the spins 0 .. N is a function on SO(3) (`Field.on_so3`). It is sampled at the nodes of a grid on the sphere, in

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from equisphere import _checks
 from equisphere.harmonics import clebsch_gordan_real
 from equisphere.nn._field import Field
-from equisphere.nn._on_grid import OnGrid
+from equisphere.nn._on_grid import FieldNonlinearity
 from equisphere.transforms._spin_pointwise import joined
 
 Features = Float[Tensor, "batch _ coefficients"]
@@ -124,7 +124,7 @@ class TensorProduct(nn.Module):
         return f"{self.rows}, bandwidth={self.bandwidth}, out_bandwidth={self.out_bandwidth}"
 
 
-class SpinProduct(OnGrid):
+class SpinProduct(FieldNonlinearity):
     r"""The product of two fields at every point: f g of spin s + s', and f conj(g) of spin |s - s'|, channel by channel.
 
     The cheap form of a Clebsch-Gordan product: a synthesis of each, products, an analysis, on a grid that is exact for

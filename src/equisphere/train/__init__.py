@@ -1,12 +1,17 @@
 """Recipes, and their training on PyTorch Lightning."""
 
-from equisphere.train._demo import run_demo
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from equisphere.train._dense_tasks import FieldRegression, Segmentation
 from equisphere.train._evaluate import figures_of, measure, predictions
-from equisphere.train._fit import Run, RunError, fit, recorded
 from equisphere.train._recipes import DATA_SETS, RECIPES, Recipe, recipe_of
 from equisphere.train._retrieval import describe_shape, descriptors, most_similar, retrieval_figures, shape_coefficients
 from equisphere.train._tasks import TASKS, Classification, Regression, Task
+
+if TYPE_CHECKING:
+    from equisphere.train._demo import run_demo
+    from equisphere.train._fit import Run, RunError, fit, recorded
 
 __all__ = [
     "DATA_SETS",
@@ -33,3 +38,13 @@ __all__ = [
     "run_demo",
     "shape_coefficients",
 ]
+
+#: where those are that need PyTorch Lightning, which takes seconds to load
+_LATE = {"Run": "_fit", "RunError": "_fit", "fit": "_fit", "recorded": "_fit", "run_demo": "_demo"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what trains when it is asked for."""
+    if name in _LATE:
+        return getattr(import_module(f"equisphere.train.{_LATE[name]}"), name)
+    raise AttributeError(f"module 'equisphere.train' has no attribute {name!r}")

@@ -11,7 +11,6 @@ from math import pi
 import numpy as np
 import torch
 from jaxtyping import Complex
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from equisphere.grids import ClenshawCurtis, DriscollHealy, RingGrid
@@ -32,6 +31,8 @@ class Meridian:
     @property
     def core(self) -> int:
         """Number of rings, both poles included, that hold the band limit: a good length for an FFT."""
+        from scipy.fft import next_fast_len
+
         return 1 + next_fast_len(max(self.bandwidth, 2))
 
     @property
