@@ -5,12 +5,12 @@
     python benchmarks/data_efficiency.py --finished                       (figures of what is trained already)
 
 Networks of equal size learn from the same items: an equivariant one, a planar CNN, and the planar CNN on items that are
-turned anew whenever they are seen, for as many steps as the others and for `LONGER` times as many, which takes it about as
-long as the equivariant one. All are tested on items in random orientations and on items as they come. For each number of items
+turned anew whenever they are seen, for as many steps as the others and for `LONGER` times as many, which takes it longer than
+the equivariant one. All are tested on items in random orientations and on items as they come. For each number of items
 and each seed the items, the weights and the orientations are drawn anew. The number of steps has bounds (`schedule`): few items
 are seen again and again, distorted differently. The epoch is chosen on `VALIDATED` further items. Small numbers of items come
-first, with all seeds. Whole runs are kept in --runs; the figures go to docs/evidence/data_efficiency.json, the picture to
-docs/data_efficiency.png, and `python docs/write_results.py` puts both on the page.
+first, with all seeds. Whole runs are kept in --runs, the figures in docs/evidence/data_efficiency.json, and
+`python docs/write_efficiency.py` makes the page and its picture of them.
 """
 
 import argparse
@@ -20,19 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from statistics import mean, stdev
 from time import process_time
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import torch
 
 from equisphere.data import Batch, DataSet, Part, loader, stratified_split
 from equisphere.train import Recipe, fit
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "docs" / "evidence" / "data_efficiency.json"
@@ -77,19 +72,18 @@ TASKS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Contestant:
-    """A network and how it is trained: key of its settings, on turned items or not, times the steps, colour of its curve."""
+    """A network and how it is trained: key of its settings, on turned items or not, how many times the steps."""
 
     settings: str
-    rotated: bool
-    longer: int
-    colour: str
+    rotated: bool = False
+    longer: int = 1
 
 
 NETWORKS = {
-    "equivariant": Contestant("equivariant", False, 1, "#1b6ca8"),
-    "planar CNN": Contestant("planar", False, 1, "#b3541e"),
-    "planar CNN, rotation augmentation": Contestant("planar", True, 1, "#9a9a9a"),
-    f"planar CNN, rotation augmentation, {LONGER} times the steps": Contestant("planar", True, LONGER, "#4a4a4a"),
+    "equivariant": Contestant("equivariant"),
+    "planar CNN": Contestant("planar"),
+    "planar CNN, rotation augmentation": Contestant("planar", rotated=True),
+    f"planar CNN, rotation augmentation, {LONGER} times the steps": Contestant("planar", rotated=True, longer=LONGER),
 }
 
 
@@ -154,7 +148,7 @@ class Fewer:
 
 
 def main() -> None:
-    """Train what is missing, write figures and picture."""
+    """Train what is missing, write the figures of what is done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "data-efficiency", help="folder of the trainings")
     parser.add_argument("--seeds", type=int, default=3)
@@ -218,11 +212,21 @@ def _row(recipe: Recipe, fewer: Fewer, figures: dict[str, Any]) -> dict[str, Any
 
 
 def _write(rows: list[dict[str, Any]]) -> None:
-    """Figures and picture of what is done."""
-    machine = f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}"
-    kept = {"rows": rows, "batch": BATCH, "validated": VALIDATED, "longer": LONGER, "machine": machine}
-    KEPT.write_text(json.dumps({**kept, "torch": torch.__version__}, indent=1) + "\n")
-    _picture(rows)
+    kept = {
+        "rows": rows,
+        "bounds": {
+            "least": LEAST,
+            "epochs": EPOCHS,
+            "most": MOST,
+            "longer": LONGER,
+            "batch": BATCH,
+            "validated": VALIDATED,
+        },
+        "settings": {task: {key: what[key] for key in ("equivariant", "planar")} for task, what in TASKS.items()},
+        "machine": f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}",
+        "torch": torch.__version__,
+    }
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def _cost(recipe: Recipe, data: DataSet) -> float:
@@ -244,53 +248,6 @@ def _cost(recipe: Recipe, data: DataSet) -> float:
 
 #: what `_cost` has measured
 COSTS: dict[tuple[str, str, bool], float] = {}
-
-
-def _picture(rows: list[dict[str, Any]]) -> None:
-    """Accuracy in random orientations, and cost of training, against the number of items; mean and standard deviation."""
-    tasks = list(dict.fromkeys(row["task"] for row in rows))
-    figure, axes = plt.subplots(
-        2, len(tasks), figsize=(4.6 * len(tasks), 5.6), sharex="col", height_ratios=(2, 1), squeeze=False
-    )
-    for column, task in zip(axes.T, tasks, strict=True):
-        for network, how in NETWORKS.items():
-            here = [row for row in rows if row["task"] == task and row["network"] == network]
-            sizes = sorted({row["n"] for row in here})
-            for ax, key, scale, style in (
-                (column[0], "rotated", 100, "-"),
-                (column[0], "upright", 100, ":"),
-                (column[1], "seconds", 1, "-"),
-            ):
-                if key == "upright" and network != "planar CNN":
-                    continue
-                values = [[scale * row[key] for row in here if row["n"] == n] for n in sizes]
-                spread = [stdev(v) if len(v) > 1 else 0 for v in values]
-                label = f"{network}, tested upright" if key == "upright" else network
-                ax.errorbar(
-                    sizes,
-                    list(map(mean, values)),
-                    spread,
-                    label=label,
-                    color=how.colour,
-                    linestyle=style,
-                    marker="o",
-                    capsize=3,
-                    markersize=4,
-                )
-        column[0].set(title=task, xscale="log", ylim=(0, 100))
-        column[1].set(xlabel="training items", xscale="log", ylim=(0, None))
-        sizes = sorted({row["n"] for row in rows if row["task"] == task})
-        column[1].set_xticks(sizes, [f"{n:,}" for n in sizes])
-        column[1].minorticks_off()
-        for ax in column:
-            ax.grid(alpha=0.3)
-            ax.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].set_ylabel("accuracy in random\norientations, %")
-    axes[1, 0].set_ylabel("training,\nprocessor s")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=2, frameon=False)
-    figure.tight_layout(rect=(0, 0.09, 1, 1))
-    figure.savefig(ROOT / "docs" / "data_efficiency.png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
     equisphere train modelnet10 --output runs/modelnet10        (shapes69, qm7 likewise; data by --data or EQUISPHERE_DATA;
                                                                  with --rotated a run for the column SO3/SO3)
     python docs/write_results.py --run runs/modelnet10 runs/shapes69 runs/qm7
-    python benchmarks/data_efficiency.py
 
 Of each run given, recipe and figures are kept in docs/evidence/RECIPE.json, with what is measured here: for shapes the
 retrieval among test shapes, for all how far rotations change the answer. Without `--run` the page is written anew from
@@ -15,7 +14,6 @@ import json
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import torch
@@ -248,92 +246,14 @@ def _qm7() -> str:
 
 
 def _efficiency() -> str:
-    kept = _read("data_efficiency")
-    if kept is None:
+    if not (KEPT / "data_efficiency.json").exists():
         return ""
-    text = "## What equivariance is worth in data\n\n"
-    text += "![Accuracy against the number of training items for an equivariant and a planar network](data_efficiency.png)\n\n"
-    rows = kept["rows"]
-    networks = list(dict.fromkeys(row["network"] for row in rows))
-    for task in dict.fromkeys(row["task"] for row in rows):
-        here = [row for row in rows if row["task"] == task]
-        sizes = sorted({row["n"] for row in here})
-        lines = []
-        for network in networks:
-            for key, words in (("rotated", "random orientations"), ("upright", "as they come")):
-                cells = [[100 * r[key] for r in here if r["network"] == network and r["n"] == n] for n in sizes]
-                lines.append([network, words, *map(_spread, cells)])
-            cells = [[r["seconds"] for r in here if r["network"] == network and r["n"] == n] for n in sizes]
-            lines.append([network, "training, processor s", *(f"{mean(cell):.0f}" if cell else "" for cell in cells)])
-        text += (
-            f"**{task}**, accuracy in %:\n\n"
-            + _table(["network", "tested", *(f"{n:,} items" for n in sizes)], lines)
-            + "\n\n"
-        )
-    seeds = len({row["seed"] for row in rows})
-    spread = f"Mean and standard deviation over {seeds} seeds" if seeds > 1 else "One seed: no spread is known"
-    sizes = sorted({row["parameters"] for row in rows})
-    text += (
-        f"{kept['epochs']} epochs of about {kept['least']:,} items or more (few items are seen several times in each), batches "
-        "of 32: the same number of steps for each network, few for planar networks on turned items, which would gain by "
-        "more. "
-        f"{spread}; networks of {sizes[0]:,} to {sizes[-1]:,} "
-        f"parameters; {kept['machine']}, torch {kept['torch']}; processor times are of one thread, data included. "
-        "Made by `python benchmarks/data_efficiency.py`; `--full` goes to 55,000 digits.\n\n"
-    )
-    return text + _plainly(rows)
-
-
-def _spread(values: list[float]) -> str:
-    if not values:
-        return ""
-    return f"{mean(values):.1f} ± {stdev(values):.1f}" if len(values) > 1 else f"{values[0]:.1f}"
-
-
-def _plainly(rows: list[dict[str, Any]]) -> str:
-    """What the figures say, in words that follow from them."""
-    sentences = []
-    for task in dict.fromkeys(row["task"] for row in rows):
-        here = [row for row in rows if row["task"] == task]
-
-        def of(network: str, key: str, n: int, here: list[dict[str, Any]] = here) -> float:
-            return 100 * mean(row[key] for row in here if row["network"] == network and row["n"] == n)
-
-        whole = {
-            network: {row["n"] for row in here if row["network"] == network}
-            for network in ("equivariant", "planar CNN", AUGMENTED)
-        }
-        n, few = max(set.intersection(*whole.values())), min(set.intersection(*whole.values()))
-        own, augmented = of("equivariant", "rotated", few), of(AUGMENTED, "rotated", n)
-        known = f"{own:.0f} % with {few:,} items already, the augmented planar network {augmented:.0f} % with {n:,}"
-        upright, plain = of("equivariant", "upright", n), of("planar CNN", "upright", n)
-        fixed = (
-            f"the plain CNN is better ({plain:.0f} % against {upright:.0f} %), since it may use where things are"
-            if plain > upright
-            else f"it is not behind the plain CNN either ({upright:.0f} % against {plain:.0f} %)"
-        )
-        sentences.append(
-            f"On {task}, in random orientations, the equivariant network reads {known}, the plain one "
-            f"{of('planar CNN', 'rotated', n):.0f} %; where every item stands as those it learned from, {fixed}."
-        )
     return (
-        "In plain words: "
-        + " ".join(sentences)
-        + (
-            " Equivariance replaces the data and the steps that learning orientations takes. Where orientation does not vary "
-            f"it buys nothing and may cost accuracy, and a step takes {_dearer(rows):.1f} times as long as the plain network's."
-        )
+        "## What equivariance is worth in data\n\nAccuracy and cost of training against the number of training items, for an "
+        "equivariant network, a planar CNN, and the planar CNN with rotations: [data_efficiency.md](data_efficiency.md)."
     )
 
 
-def _dearer(rows: list[dict[str, Any]]) -> float:
-    own, plain = (
-        sum(row["seconds"] for row in rows if row["network"] == network) for network in ("equivariant", "planar CNN")
-    )
-    return own / plain
-
-
-AUGMENTED = "planar CNN, rotation augmentation"
 SECTIONS = (_mnist, _modelnet, _meshes, _qm7, _efficiency)
 
 if __name__ == "__main__":
