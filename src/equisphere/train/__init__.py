@@ -6,6 +6,7 @@ from equisphere.train._evaluate import figures_of, measure, predictions
 from equisphere.train._fit import Run, RunError, fit, recorded
 from equisphere.train._recipes import DATA_SETS, RECIPES, Recipe, recipe_of
 from equisphere.train._retrieval import describe_shape, descriptors, most_similar, retrieval_figures
+from equisphere.train._side_by_side import fit_side_by_side
 from equisphere.train._tasks import TASKS, Classification, Regression, Task
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "descriptors",
     "figures_of",
     "fit",
+    "fit_side_by_side",
     "measure",
     "most_similar",
     "predictions",
