@@ -91,11 +91,12 @@ def _plainly(rows: list[Row], longer: str) -> str:
         reached = of(longer, "rotated", enough or n)
         needs = f"reads as much with {enough:,}" if enough else f"does not come to that with {n:,}"
         ratio = of(longer, "seconds", n) / of(EQUIVARIANT, "seconds", n)
+        blind = f"{of(PLAIN, 'rotated', few):.0f} %"
         turned = [f"{of(network, 'rotated', n):.0f} %" for network in (EQUIVARIANT, longer, PLAIN)]
         said.append(
             f"**{_title(task)}.** In random orientations the equivariant network, which never saw an item turned, reads "
             f"{own:.0f} % with {few:,} items. The planar CNN that sees rotations, and trains {ratio:.1f} times as "
-            f"long, {needs} ({reached:.0f} %); the plain one reads {of(PLAIN, 'rotated', few):.0f} %. With {n:,} items it is {turned[0]}, "
+            f"long, {needs} ({reached:.0f} %); the plain one reads {blind}. With {n:,} items it is {turned[0]}, "
             f"{turned[1]} and {turned[2]}. Where every item stands as those it learned from, the plain CNN is "
             f"{'better' if plain > upright else 'no better'}: {plain:.0f} % against {upright:.0f} %."
         )

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from equisphere.cli._app import app
-from equisphere.train import RECIPES, _demo
+from equisphere.train import RECIPES, _demo, fit
 
 
 @pytest.fixture
@@ -51,16 +51,14 @@ def test_the_demo_measures_all_that_its_report_shows(small, tmp_path, monkeypatc
 
 
 def test_an_interrupted_demo_leaves_no_report_and_goes_on(small, tmp_path, monkeypatch):
-    whole, count = _demo.fit, []
+    def interrupted(recipes, data, progress):
+        for folder, recipe in list(recipes.items())[:2]:
+            fit(recipe, folder, data, progress=progress)
+        raise KeyboardInterrupt
 
-    def interrupted(*arguments, **options):
-        count.append(1)
-        if len(count) == 3:
-            raise KeyboardInterrupt
-        return whole(*arguments, **options)
-
-    monkeypatch.setattr(_demo, "fit", interrupted)
-    assert CliRunner().invoke(app, small).exit_code == 130
+    with monkeypatch.context() as patched:
+        patched.setattr(_demo, "fit_side_by_side", interrupted)
+        assert CliRunner().invoke(app, small).exit_code == 130
     assert not (tmp_path / "out" / "report.html").exists()
     assert CliRunner().invoke(app, small).exit_code == 0
     assert (tmp_path / "out" / "report.html").exists()

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 #: numbers of a tensor that are worked on at once, so that what lies between stays in the cache
-CHUNK = 2**16
+CHUNK = 2**17
 
 
 def compared(u: Float[Tensor, "2 2 *shape"]) -> Float[Tensor, "2 *shape"]:

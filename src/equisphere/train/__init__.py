@@ -12,6 +12,7 @@ from equisphere.train._tasks import TASKS, Classification, Regression, Task
 if TYPE_CHECKING:
     from equisphere.train._demo import run_demo
     from equisphere.train._fit import Run, RunError, fit, recorded
+    from equisphere.train._side_by_side import fit_side_by_side
 
 __all__ = [
     "DATA_SETS",
@@ -29,6 +30,7 @@ __all__ = [
     "descriptors",
     "figures_of",
     "fit",
+    "fit_side_by_side",
     "measure",
     "most_similar",
     "predictions",
@@ -40,7 +42,11 @@ __all__ = [
 ]
 
 #: where those are that need PyTorch Lightning, which takes seconds to load
-_LATE = {"Run": "_fit", "RunError": "_fit", "fit": "_fit", "recorded": "_fit", "run_demo": "_demo"}
+_LATE = {
+    **dict.fromkeys(("Run", "RunError", "fit", "recorded"), "_fit"),
+    "fit_side_by_side": "_side_by_side",
+    "run_demo": "_demo",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -213,11 +213,16 @@ def _peak_memory() -> int:
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801
-    """Lightning without its advice: on workers (the data are made in batches) and on folders that hold a run."""
+    """Lightning without its advice: on workers (the data are made in batches), folders that hold a run, its use of torch."""
 
     def __enter__(self) -> Any:
         caught = super().__enter__()
-        for message in (".*does not have many workers.*", ".*exists and is not empty.*", ".*`IterableDataset`.*"):
+        for message in (
+            ".*does not have many workers.*",
+            ".*exists and is not empty.*",
+            ".*`IterableDataset`.*",
+            ".*LeafSpec.*",
+        ):
             warnings.filterwarnings("ignore", message)
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         return caught

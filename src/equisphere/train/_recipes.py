@@ -107,8 +107,17 @@ def recipe_of(notes: dict[str, Any], path: object) -> Recipe:
         ) from None
 
 
-SMALL = {"channels": [16, 24, 32, 32, 48], "bandwidths": [24, 16, 16, 12, 8], "hidden": 64, "triples": 24}
-PLANAR = {"bandwidth": 24, "channels": [16, 32, 60, 90]}
+SMALL = {
+    "channels": [24, 24, 24, 24, 32],
+    "bandwidths": [20, 16, 12, 10, 8],
+    "anchors": 8,
+    "activation": "silu",
+    "hidden": 32,
+    "dropout": 0.1,
+    "triples": 24,
+    "pairs": 9,
+}
+PLANAR = {"bandwidth": 24, "channels": [12, 24, 40, 52]}
 DIRECTED = {
     "channels": [36, 36, 36, 36, 40],
     "bandwidths": [20, 16, 16, 12, 10],
@@ -154,8 +163,16 @@ SHAPES = Recipe(
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe("digits", "SphericalClassifier", SMALL, options=SPHERICAL_IMAGES, epochs=20),
-        Recipe("digits-planar", "PlanarClassifier", PLANAR, options=SPHERICAL_IMAGES, epochs=12),
+        Recipe(
+            "digits",
+            "SphericalClassifier",
+            SMALL,
+            options=SPHERICAL_IMAGES,
+            epochs=20,
+            learning_rate=8e-3,
+            label_smoothing=0.1,
+        ),
+        Recipe("digits-planar", "PlanarClassifier", PLANAR, options=SPHERICAL_IMAGES, epochs=12, label_smoothing=0.1),
         Recipe(
             "spherical-mnist",
             "SphericalClassifier",

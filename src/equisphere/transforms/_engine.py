@@ -24,7 +24,7 @@ from equisphere.transforms._workspace import workspace
 #: from this band limit on, even and odd degrees are apart: half the arithmetic and tables, against two passes over the samples
 PARITY_LIMIT = 96
 #: samples that go through the Fourier step together on CPUs: few enough to stay in a core's cache
-PIECE_NUMBERS = 2**18
+PIECE_NUMBERS = 2**19
 #: samples that meet the tables together on CPUs, and how few signals these may be: matrix products want many
 CHUNK_NUMBERS, FEWEST_SIGNALS = 2**20, 32
 

@@ -15,7 +15,7 @@ from equisphere.transforms._recurrence import epsilon
 from equisphere.transforms._workspace import workspace
 
 #: signals at a time on a CPU, so that what lies between the steps stays in the cache; odd, as in `RingEngine`
-SIGNALS = 127
+SIGNALS = 255
 
 
 class TangentEngine:
