@@ -3,6 +3,8 @@
 import ast
 import importlib
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,22 @@ def test_the_library_asserts_nothing_and_prints_nothing():
         for node in ast.walk(ast.parse(path.read_text())):
             assert not isinstance(node, ast.Assert), f"{path} asserts"
             assert not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"), f"{path} prints"
+
+
+@pytest.mark.parametrize("name", ["equisphere", "equisphere.data", "equisphere.train", "equisphere.cli._app"])
+def test_what_is_heavy_and_seldom_used_loads_late(name):
+    heavy = {
+        "scipy.special",
+        "scipy.fft",
+        "pytorch_lightning",
+        "matplotlib",
+        "trimesh",
+        "PIL",
+        "huggingface_hub",
+        "pandas",
+    }
+    code = f"import sys, {name}; print(*(m for m in {sorted(heavy)} if m in sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == []
 
 
 def test_files_stay_small():

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 import equisphere as es
-from equisphere.data import Batch, DataError, DataSet, LabelledPanoramas, load_panoramas
+from equisphere.data import Batch, DataError, DataSet, LabelledPanoramas, load_panoramas, write_labels
 
 H = 16
 GRID = es.grids.DriscollHealy(nlat=H, nlon=2 * H)
@@ -42,6 +42,22 @@ def test_a_folder_is_read(tmp_path):
     c, target = found.part("train", 4)[Batch(torch.tensor([0]), 0)]
     assert c.shape == (1, 3, 16)
     assert bool(((target.weights == 0) == (target.values == 255)).all())  # what has no label does not count
+
+
+def test_written_labels_are_read_as_they_were(tmp_path):
+    write(tmp_path)
+    labels = torch.arange(H * 2 * H).reshape(H, 2 * H) % 2
+    for place in (tmp_path / "labels").rglob("*.png"):
+        write_labels(labels, place)
+    assert all(torch.equal(found, labels.to(torch.uint8)) for found in load_panoramas(tmp_path, inside=False).labels)
+    write_labels(torch.arange(256)[None], tmp_path / "many.png")
+    picture = Image.open(tmp_path / "many.png")
+    assert np.array_equal(np.asarray(picture)[0], np.arange(256))
+    colours = np.asarray(picture.convert("RGB"))[0, :7]
+    assert len(np.unique(colours, axis=0)) == 7
+    for bad in (torch.full((2, 2), -1), torch.full((2, 2), 256), torch.zeros(0, 4, dtype=torch.int64)):
+        with pytest.raises(ValueError, match="classes from 0 to 255"):
+            write_labels(bad, tmp_path / "bad.png")
 
 
 def smooth(n=6):

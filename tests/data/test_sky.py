@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import equisphere as es
-from equisphere.data import Batch, DataError, DataSet, MaskedSky, Part, load_sky
+from equisphere.data import Batch, DataError, DataSet, MaskedSky, Part, fill_sky, load_sky
 
 NSIDE = 8
 GRID = es.grids.HEALPix(NSIDE)
@@ -26,6 +26,26 @@ def data():
 def spectrum():
     degree = torch.arange(L)
     return torch.where(degree < 2, 0.0, 1 / (degree * (degree + 1)).clamp(min=1))
+
+
+def test_gaps_are_filled_by_what_a_network_sees_while_it_trains(data):
+    """It is given the inputs of the data set, and its answer stands in the gaps, in the unit and about the mean of the map."""
+    given = []
+    answer = torch.randn(1, 1, 36)
+
+    def network(c):
+        given.append(c)
+        return answer
+
+    sky = torch.where(data.mask, 0.1 * data.sky.double() + 2.7, torch.nan)  # mK
+    filled = fill_sky(network, sky, 6)
+    assert torch.equal(filled[data.mask], sky[data.mask])
+    centred = data.sky - data.sky[data.mask].mean()
+    torch.testing.assert_close(given[0], data.inputs(centred[None], data.mask[None], 6), rtol=1e-4, atol=1e-4)
+    wanted = 0.1 * es.SHT(GRID, 6).inverse(answer)[0, 0].double() + sky[data.mask].mean()
+    torch.testing.assert_close(filled[~data.mask], wanted[~data.mask], rtol=1e-6, atol=1e-6)
+    with pytest.raises(ValueError, match="seen somewhere"):
+        fill_sky(network, torch.full((768,), torch.nan), 6)
 
 
 def test_the_spectrum_is_that_behind_the_mask(data):
