@@ -25,8 +25,9 @@ def checkpoint(tmp_path_factory):
 def pictures(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for name in ("a", "b"):
-        Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(folder / f"{name}.png")
+    for name in ("a.png", "b.PNG"):
+        Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(folder / name)
+    (folder / "words.txt").write_text("no picture")
     return folder
 
 

@@ -39,7 +39,7 @@ def test_a_network_without_data_at_hand_is_audited_on_random_signals(tmp_path):
     model = models.SphericalUNet(1, 2, (4,), (8,))
     models.save(model, tmp_path / "model.safetensors", {"data": "my own maps"})
     said = json.loads(run(tmp_path, "me/net", "--output", tmp_path / "look", "--json").stdout)
-    assert said["audit"]["signals"] == "16 random signals"
+    assert (said["audit"]["signals"], said["audit"]["on"]) == (16, "random signals")
     assert "my own maps" in (tmp_path / "look" / "README.md").read_text()
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from equisphere.data import DataError, find_pictures, read_digit
+from equisphere.data import DataError, read_digit
 
 
 def test_a_picture_of_mnist_size_is_taken_as_it_is(tmp_path):
@@ -61,14 +61,3 @@ def test_a_blank_picture_is_named(tmp_path, size, grey):
     Image.new("L", (size, size), grey).save(tmp_path / "blank.png")
     with pytest.raises(DataError, match=r"blank.png shows nothing"):
         read_digit(tmp_path / "blank.png")
-
-
-def test_folders_are_searched_for_pictures(tmp_path):
-    for name in ("b.png", "a.JPG", "notes.txt"):
-        (tmp_path / name).touch()
-    assert [path.name for path in find_pictures(tmp_path)] == ["a.JPG", "b.png"]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no picture"):
-        find_pictures(tmp_path / "empty")
-    with pytest.raises(DataError, match="there is no picture"):
-        find_pictures(tmp_path / "gone")

@@ -26,7 +26,8 @@ NOTES = {
         "samples": {"train": 5000, "validation": 100, "test": 1000},
     },
     "audit": {
-        "signals": "test items",
+        "signals": 16,
+        "on": "test items",
         "rotations": 8,
         "dtype": "float32",
         "median": 0.021,

@@ -192,6 +192,18 @@ class Report:
             "total": self.total.to_dict(),
         }
 
+    def brief(self) -> dict[str, Any]:
+        """What a card says of a model: on how many signals, under how many rotations, the error of the output, the verdict."""
+        return {
+            "signals": self.signals[0],
+            "rotations": len(self.rotations),
+            "dtype": self.dtype,
+            "median": self.total.own.median,
+            "worst": self.total.own.worst,
+            "flips": self.flips,
+            "verdict": self.total.verdict,
+        }
+
     def save_html(self, path: str | Path) -> Path:
         """Write one page that holds its pictures and needs no network.
 

@@ -74,7 +74,7 @@ def _classified(c: torch.Tensor, asked: Asked) -> dict[str, Any]:
 
 def _likely(row: dict[str, Any]) -> tuple[str, ...]:
     others = sorted((p, name) for name, p in row["probabilities"].items() if name != row["class"])
-    return row["class"], percent(row["probability"]), f"{others[-1][1]} {percent(others[-1][0])}" if others else ""
+    return row["class"], percent(row["probability"]), f"{others[-1][1]} ({percent(others[-1][0])})" if others else ""
 
 
 def _digit(path: Path, asked: Asked) -> Rows:

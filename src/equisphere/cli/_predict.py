@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import torch
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from equisphere import __version__
 from equisphere.cli._common import Checkpoint, answer, console, describe, print_json, teaching
@@ -75,7 +75,7 @@ def predict(
         print_json({"predictions": found, "failed": failed})
     else:
         if found:
-            table = Table("file", *kind.heads)
+            table = Table(Column("file", overflow="fold"), *kind.heads)
             for row in found:
                 table.add_row(escape(row["file"]), *map(escape, kind.cells(row)))
             answer.print(table)
@@ -112,7 +112,7 @@ def info(
     if as_json:
         print_json(facts)
         return
-    table = Table("", "", show_header=False)
+    table = Table("", Column(overflow="fold"), show_header=False)
     for name, value in facts.items():
         table.add_row(name, escape(describe(value)))
     answer.print(table)

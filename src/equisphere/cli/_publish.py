@@ -64,14 +64,5 @@ def _audit(path: str, data: str | None) -> dict[str, Any] | None:
                 f"[yellow]no audit on {'random signals' if random else 'test items'}:[/] {error}", highlight=False
             )
             continue
-        own = report.total.own
-        return {
-            "signals": f"{report.signals[0]} {'random signals' if random else 'test items'}",
-            "rotations": len(report.rotations),
-            "dtype": report.dtype,
-            "median": own.median,
-            "worst": own.worst,
-            "flips": report.flips,
-            "verdict": report.total.verdict,
-        }
+        return {**report.brief(), "on": "random signals" if random else "test items"}
     return None

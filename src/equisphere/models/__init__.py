@@ -1,5 +1,6 @@
 """Whole networks, and checkpoints that carry their configuration."""
 
+from equisphere.models._card import card
 from equisphere.models._checkpoint import CheckpointError, load, save
 from equisphere.models._classifier import SphericalClassifier
 from equisphere.models._cobb2021 import Cobb2021
@@ -31,6 +32,7 @@ __all__ = [
     "SphericalClassifier",
     "SphericalUNet",
     "SpinClassifier",
+    "card",
     "card_folder",
     "checkpoint_path",
     "load",

@@ -4,32 +4,20 @@ from typing import Any
 
 from equisphere.models._configured import ConfiguredModule
 
-#: the head that the Hugging Face Hub reads
-HEAD = """---
-library_name: equisphere
-{license}tags:
-- equisphere
-- rotation-equivariant
-- spherical-harmonics
----
 
-"""
-
-
-def card(model: ConfiguredModule, name: str, notes: dict[str, Any], license: str | None = None) -> str:
+def card(model: ConfiguredModule, name: str, notes: dict[str, Any]) -> str:
     """What a network is: how to load it, data, protocol, figures, equivariance, as far as the notes know.
 
     Args:
         model: the network.
         name: what `from_pretrained` takes.
-        notes: of a checkpoint; read are `data`, `recipe`, `figures` (as `equisphere train` writes them), and `audit` (as
-            `equisphere publish` does).
-        license: for the head that the Hugging Face Hub reads.
+        notes: of a checkpoint; read are `data`, `recipe`, `figures` (as `equisphere train` writes them), and `audit` (an
+            audit's `Report.brief()`, and what it was measured "on").
 
     >>> from equisphere.models import SphericalClassifier
-    >>> text = card(SphericalClassifier(channels=(4,), bandwidths=(6,)), "me/net", {"data": "none"}, license="mit")
-    >>> [line for line in text.splitlines() if line.startswith(("license", "**Data"))]
-    ['license: mit', '**Data.** none']
+    >>> text = card(SphericalClassifier(channels=(4,), bandwidths=(6,)), "me/net", {"data": "none"})
+    >>> print(text.splitlines()[0], text.splitlines()[-3], sep="; ")
+    # me/net; **Data.** none
     """
     kind = type(model).__name__
     parameters = sum(p.numel() for p in model.parameters())
@@ -46,12 +34,12 @@ def card(model: ConfiguredModule, name: str, notes: dict[str, Any], license: str
     if isinstance(notes.get("recipe"), dict):
         parts.append(_protocol(notes["recipe"]))
     figures = notes.get("figures")
-    if isinstance(figures, dict) and "orientations" in figures:
+    if isinstance(figures, dict) and any(name.startswith("test_") for name in figures):
         parts.append(_table(figures))
     if isinstance(notes.get("audit"), dict):
         parts.append(_audit(notes["audit"]))
     parts.append("**Settings.** " + ", ".join(f"`{key}={value!r}`" for key, value in model.config.items()))
-    return HEAD.format(license=f"license: {license}\n" if license else "") + "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _sizes(notes: dict[str, Any]) -> str:
@@ -76,8 +64,14 @@ def _protocol(recipe: dict[str, Any]) -> str:
 def _table(figures: dict[str, Any]) -> str:
     names = [key for key, value in figures.items() if key.startswith("test_") and isinstance(value, dict)]
     lines = [["test items", *(name.removeprefix("test_") for name in names)], ["---"] * (1 + len(names))]
-    for orientation, words in figures["orientations"].items():
-        lines.append([f"{words} ({orientation})", *(f"{figures[name][orientation]:.4g}" for name in names)])
+    words = figures.get("orientations", {})
+    for orientation in figures[names[0]]:
+        lines.append(
+            [
+                f"{words[orientation]} ({orientation})" if orientation in words else orientation,
+                *(f"{figures[name][orientation]:.4g}" for name in names),
+            ]
+        )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -85,7 +79,7 @@ def _audit(audit: dict[str, Any]) -> str:
     flips = audit.get("flips")
     changed = "" if flips is None else f"; {100 * flips:.2f} % of the answers change"
     return (
-        f"**Equivariance, measured** on {audit['signals']} under {audit['rotations']} random rotations ({audit['dtype']}): the "
-        f"output is off by {audit['median']:.1e} in the median and {audit['worst']:.1e} at worst (relative){changed}. "
-        f"Verdict: {audit['verdict']}."
+        f"**Equivariance, measured** on {audit['signals']} {audit['on']} under {audit['rotations']} random rotations "
+        f"({audit['dtype']}): the output is off by {audit['median']:.1e} in the median and {audit['worst']:.1e} at worst "
+        f"(relative){changed}. Verdict: {audit['verdict']}."
     )

@@ -19,6 +19,18 @@ WEIGHTS = "model.safetensors"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
+#: the head that the Hugging Face Hub reads
+HEAD = """---
+library_name: equisphere
+{license}tags:
+- equisphere
+- rotation-equivariant
+- spherical-harmonics
+---
+
+"""
+
+
 class HubError(ValueError):
     """A repository of the Hugging Face Hub cannot be read or written."""
 
@@ -59,7 +71,8 @@ def card_folder(
     folder = Path(folder)
     save(model, folder / WEIGHTS, notes)
     with replacing(folder / "README.md") as part:
-        part.write_text(card(model, name, notes or {}, license))
+        head = HEAD.format(license=f"license: {license}\n" if license else "")
+        part.write_text(head + card(model, name, notes or {}))
     return folder
 
 
