@@ -40,6 +40,7 @@ def main() -> None:
     extent = recipe.options["extent"]
     notes["data"] = DATA.format(degrees=extent * 180 / torch.pi, bandwidth=model.bandwidth, extent=extent)
     notes |= {"classes": list(digits.classes), "audit": {**report.brief(), "on": "test digits"}}
+    notes["figures"].setdefault("orientations", dict(digits.orientations))
     notes["recipe"]["data"] = "mnist"  # not where somebody's copy lies
     FOLDER.mkdir(exist_ok=True)
     path = es.models.save(model, FOLDER / f"{recipe.name}.safetensors", notes)
