@@ -14,6 +14,7 @@ from equisphere.transforms import _lane_engine, _lane_formulas, accelerate
 from equisphere.transforms._engine import RingEngine
 from equisphere.transforms._engines import engine_for
 from equisphere.transforms._lane_engine import LaneEngine, radices_of
+from equisphere.transforms._tangent_engine import TangentEngine
 
 #: even and odd numbers of rings, with and without an equator; nodes by every radix; fewer nodes than lanes, and more
 SHAPES = [(4, 4), (9, 15), (12, 12), (13, 60), (20, 36), (8, 100), (16, 32), (2, 3), (1, 1)]
@@ -138,7 +139,7 @@ def test_a_network_trains_alike(accelerated):
     for on in (True, False):
         accelerate(on)
         torch.manual_seed(0)
-        model = es.models.SphericalClassifier(channels=(8, 8), bandwidths=(10, 6)).double()
+        model = es.models.SphericalClassifier(channels=(8, 8), bandwidths=(10, 6), pairs=2).double()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         c, label = randn(32, 1, 100), torch.arange(32) % 10
         for _ in range(3):
@@ -172,3 +173,15 @@ def test_sums_that_would_leave_the_cache_go_in_smaller_parts(monkeypatch):
     monkeypatch.setattr(_lane_engine, "MOST_SUMS", 1)
     for part, all_ in zip((engine.to_grid(c, True), engine.from_grid(f, True)), whole, strict=True):
         assert relative_error(part, all_) < 1e-14
+
+
+@pytest.mark.parametrize("shape", [(8, 15), (12, 24), (18, 36)])
+def test_tangent_fields_are_those_of_the_other_engine(accelerated, shape):
+    grid = es.grids.GaussLegendre(nlat=shape[0], nlon=shape[1])
+    L = min(grid.exact_degree // 2, 10)
+    engine = TangentEngine(grid, L)
+    c, u = randn(L * L, 40), randn(80, *shape)
+    compiled = engine.to_grid(c), engine.from_grid(u)
+    accelerate(False)
+    for found, wanted in zip(compiled, (engine.to_grid(c), engine.from_grid(u)), strict=True):
+        assert relative_error(found, wanted) < 1e-14

@@ -1,5 +1,6 @@
 """Who computes on the CPU: the Legendre step of large band limits torch, numba or ducc0; other transforms torch or numba."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -60,7 +61,7 @@ def _installed(package: str) -> bool:
 
 
 class _Acceleration:
-    on = False
+    on = os.environ.get("EQUISPHERE_ACCELERATE", "0") not in ("", "0")
 
 
 def accelerate(on: bool = True) -> None:
@@ -70,7 +71,7 @@ def accelerate(on: bool = True) -> None:
     devices, in batches too small to fill the lanes of vector registers, or on rings whose number of nodes has other prime
     factors than 2, 3 and 5, is transformed as before. Results agree with those of torch to rounding, not to the bit.
     Compilation takes some seconds at first use in a process; set the environment variable NUMBA_CACHE_DIR to a folder to
-    pay once.
+    pay once. EQUISPHERE_ACCELERATE=1 in the environment does the same as a call, for commands and processes that they start.
 
     Args:
         on: or back to torch.
@@ -86,11 +87,16 @@ def accelerate(on: bool = True) -> None:
     True
     >>> es.transforms.accelerate(False)
     """
-    if on and not _installed("numba"):
-        raise ImportError(f"acceleration needs numba: pip install 'equisphere[{EXTRAS['numba']}]'.")
     _Acceleration.on = bool(on)
+    try:
+        accelerated()
+    except ImportError:
+        _Acceleration.on = False
+        raise
 
 
 def accelerated() -> bool:
-    """Whether `accelerate` was called."""
+    """Whether it was asked for."""
+    if _Acceleration.on and not _installed("numba"):
+        raise ImportError(f"acceleration needs numba: pip install 'equisphere[{EXTRAS['numba']}]'.")
     return _Acceleration.on

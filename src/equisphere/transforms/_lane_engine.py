@@ -29,12 +29,26 @@ FEWEST, LARGEST = 12, 256
 class LaneEngine:
     """Synthesis and its transpose on one grid at one band limit, as `RingEngine`.
 
+    Args:
+        grid: of the samples.
+        bandwidth: band limit L.
+        functions: in place of P_lm: those of an order m, `(degrees from m on, rings)`, on all rings.
+        odd: whether they are odd about the equator for even l - m, and even for odd ones.
+        turned: whether they meet e_m'(phi) / m in place of e_m(phi), the waves of the order.
+
     Raises:
         ValueError: where the number of nodes of a ring has other prime factors than 2, 3 and 5.
     """
 
-    def __init__(self, grid: RingGrid, bandwidth: int) -> None:
-        self.grid, self.bandwidth = grid, bandwidth
+    def __init__(
+        self,
+        grid: RingGrid,
+        bandwidth: int,
+        functions: Callable[[int], np.ndarray] | None = None,
+        odd: bool = False,
+        turned: bool = False,
+    ) -> None:
+        self.grid, self.bandwidth, self._kind = grid, bandwidth, (int(odd), int(turned))
         radices = radices_of(grid.nlon)
         if radices is None:
             raise ValueError(f"compiled transforms need rings of 2^a 3^b 5^c nodes, got {grid.nlon}.")
@@ -45,6 +59,7 @@ class LaneEngine:
         self._mirrors = np.full(north, -1)
         self._mirrors[first : first + grid.nlat - north] = np.arange(grid.nlat - 1, north - 1, -1)
         self._theta = theta[:north]
+        self._functions = functions or (lambda m: associated_legendre(m, bandwidth, self._theta))
         self._tables: dict[torch.dtype, tuple[np.ndarray, ...]] = {}
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
@@ -56,12 +71,18 @@ class LaneEngine:
         self._run(analysis, f, f.detach().numpy().reshape(-1), c.numpy().reshape(-1), len(f), weighted, 0)
         return c
 
-    def to_grid(self, c: Float[Tensor, "coefficients n"], weighted: bool) -> Float[Tensor, "nlat nlon n"]:
-        """Samples of sum_lm c_lm Y_lm; `weighted` multiplies them by the quadrature weights (adjoint of analysis)."""
+    def to_grid(
+        self, c: Float[Tensor, "coefficients n"], weighted: bool, out: Float[Tensor, "nlat nlon n"] | None = None
+    ) -> Float[Tensor, "nlat nlon n"]:
+        """Samples of sum_lm c_lm Y_lm; `weighted` multiplies them by the quadrature weights (adjoint of analysis).
+
+        They are written to `out` where it is given, whose signals follow one another in memory.
+        """
         from equisphere.transforms._lane_kernels import synthesis
 
         c, (nlat, nlon), n = c.contiguous(), self.grid.shape, c.shape[-1]
-        f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon))  # no view: functions may write to it
+        # no view: functions may write to it
+        f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon)) if out is None else out
         self._run(synthesis, c, c.detach().numpy().reshape(-1), f.movedim(-1, 0).numpy().reshape(-1), n, weighted, 1)
         return f
 
@@ -86,7 +107,7 @@ class LaneEngine:
             step = 64 // room.itemsize
             kernel(
                 x, y, signals, self.grid.nlat, table, starts, self._mirrors, scales, self._radices, turns,
-                room, lanes, step, first, last,
+                self._kind, room, lanes, step, first, last,
             )  # fmt: skip
 
         first, *others = range(0, signals, share)
@@ -101,7 +122,7 @@ class LaneEngine:
             L, rings = self.bandwidth, -(-len(self._theta) // 4) * 4
             starts, blocks, at = np.zeros((L, 2), dtype=np.int64), [], 0
             for m in range(L):
-                values = associated_legendre(m, L, self._theta)
+                values = self._functions(m)[:, : len(self._theta)]
                 for parity in range(2):
                     here = values[parity::2]
                     rows = -(-len(here) // 4) * 4

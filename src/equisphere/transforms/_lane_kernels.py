@@ -1,7 +1,8 @@
 """The transform of some signals on some rings, compiled by numba: `LaneEngine` says what it does.
 
 All arrays are flat but for tables. `D = 2 W` numbers stand together: the real parts (or cosine sums) of W signals, then their
-imaginary parts (or sine sums).
+imaginary parts (or sine sums). `kind`: whether the functions of the table are odd about the equator where P_lm is even, and
+whether they meet the derivatives of cosines and sines in place of them: signs and places change, and no arithmetic.
 """
 # mypy: allow-untyped-defs
 
@@ -188,9 +189,10 @@ def scattered(x, f, first, n, nlat, ring, mirror, W, nlon, step):
 
 
 @compiled
-def analysis(f, c, signals, nlat, table, starts, mirrors, scales, radices, turns, room, W, step, first, last):
+def analysis(f, c, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, room, W, step, first, last):
     """Coefficients of the signals first .. last-1. `room`: x, y, sums by (order, parity, ring), coefficients of an order."""
     L, J, nlon, D = len(starts), len(mirrors), len(turns), 2 * W
+    flipped, turned = kind
     x, y = room[: nlon * D], room[nlon * D : 2 * nlon * D]
     sums = room[2 * nlon * D : 2 * nlon * D + 2 * L * J * D]
     row = room[2 * nlon * D + 2 * L * J * D :]
@@ -205,25 +207,29 @@ def analysis(f, c, signals, nlat, table, starts, mirrors, scales, radices, turns
                 even[w], even[W + w], odd[w], odd[W + w] = mean * z[w], 0, mean * z[W + w], 0
             for m in range(1, L):
                 a, b, e, o = m * D, (nlon - m) * D, (2 * m * J + j) * D, ((2 * m + 1) * J + j) * D
+                if turned:
+                    a, b = b, a
                 separated(z, (a, a + W, b, b + W), sums, (e, e + W, o, o + W), (scale,), W)
         for m in range(L):
             for parity in range(2):
                 degrees = (L - m - parity + 1) // 2
                 rows = (degrees + 3) // 4 * 4
                 start = starts[m, parity]
-                products(table[start : start + rows], J, sums, (2 * m + parity) * J * D, row, 0, rows, D)
+                products(table[start : start + rows], J, sums, (2 * m + (parity ^ flipped)) * J * D, row, 0, rows, D)
                 for i in range(degrees):
                     l = m + parity + 2 * i
-                    moved(row, i * D, c, (l * l + l + m) * signals + begin, n, W)
+                    cosine = -m if turned else m
+                    moved(row, i * D, c, (l * l + l + cosine) * signals + begin, n, W)
                     if m > 0:
-                        moved(row, i * D + W, c, (l * l + l - m) * signals + begin, n, W)
+                        moved(row, i * D + W, c, (l * l + l - cosine) * signals + begin, n, W)
 
 
 @compiled
-def synthesis(c, f, signals, nlat, table, starts, mirrors, scales, radices, turns, room, W, step, first, last):
+def synthesis(c, f, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, room, W, step, first, last):
     """The transpose of `analysis`: samples of the signals first .. last-1. `table` has rings in front here."""
     L, J, nlon, D = len(starts), len(mirrors), len(turns), 2 * W
     rings = (J + 3) // 4 * 4
+    flipped, turned = kind
     x, y = room[: nlon * D], room[nlon * D : 2 * nlon * D]
     sums = room[2 * nlon * D : 2 * nlon * D + 2 * L * rings * D]
     row = room[2 * nlon * D + 2 * L * rings * D :]
@@ -234,12 +240,14 @@ def synthesis(c, f, signals, nlat, table, starts, mirrors, scales, radices, turn
                 degrees = (L - m - parity + 1) // 2
                 for i in range(degrees):
                     l = m + parity + 2 * i
-                    moved(c, (l * l + l + m) * signals + begin, row, i * D, n, W)
-                    moved(c, (l * l + l - m) * signals + begin, row, i * D + W, n, W)  # for m = 0 the same once more
+                    cosine = -m if turned else m
+                    moved(c, (l * l + l + cosine) * signals + begin, row, i * D, n, W)
+                    moved(
+                        c, (l * l + l - cosine) * signals + begin, row, i * D + W, n, W
+                    )  # for m = 0 the same once more
                 start = starts[m, parity]
-                products(
-                    table[:, start : start + degrees], degrees, row, 0, sums, (2 * m + parity) * rings * D, rings, D
-                )
+                to = (2 * m + (parity ^ flipped)) * rings * D
+                products(table[:, start : start + degrees], degrees, row, 0, sums, to, rings, D)
         for j in range(J):
             mean, scale = scales[j, 0], scales[j, 1]
             even, odd = sums[j * D : j * D + D], sums[(rings + j) * D : (rings + j) * D + D]
@@ -249,6 +257,8 @@ def synthesis(c, f, signals, nlat, table, starts, mirrors, scales, radices, turn
             for m in range(1, L):
                 a, b = m * D, (nlon - m) * D
                 e, o = (2 * m * rings + j) * D, ((2 * m + 1) * rings + j) * D
+                if turned:
+                    a, b = b, a
                 joined(sums, (e, e + W, o, o + W), x, (a, a + W, b, b + W), (scale,), W)
             z = fourier(x, y, radices, turns, W, W)
             scattered(z, f, begin, n, nlat, j, mirrors[j], W, nlon, step)
