@@ -21,7 +21,7 @@ bench: .venv-bench/ready  ## (BENCH=--reference keeps the figures) the transform
 
 .venv-bench/ready: pyproject.toml benchmarks/constraints.txt
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --constraint benchmarks/constraints.txt --editable . torch-harmonics e3nn matplotlib
+	.venv-bench/bin/python -m pip install --quiet --constraint benchmarks/constraints.txt --editable '.[fast]' torch-harmonics e3nn matplotlib
 	touch $@
 
 docs: .venv/demo  ## the demo with three seeds, and its figures into README.md (a quarter of an hour)

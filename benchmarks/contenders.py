@@ -26,6 +26,25 @@ def equisphere(b: int) -> Contender:
     return Contender(sht, sht.inverse)
 
 
+def compiled(b: int) -> Contender:
+    """This library, accelerated by numba."""
+    import equisphere as es
+
+    sht = es.SHT(es.grids.DriscollHealy(b))
+
+    def accelerated(transform: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        def run(x: Tensor) -> Tensor:
+            es.transforms.accelerate()  # what is chosen now holds for the backward pass too
+            try:
+                return transform(x)
+            finally:
+                es.transforms.accelerate(False)
+
+        return run
+
+    return Contender(accelerated(sht), accelerated(sht.inverse))
+
+
 def torch_harmonics(b: int) -> Contender:
     """RealSHT and InverseRealSHT on their equiangular grid, tables in float32 as the signals are."""
     import torch_harmonics as th
@@ -63,20 +82,16 @@ def plain(b: int) -> Contender:
     )
 
 
-#: contender and the largest band limit at which it is measured: past it, tables or times are out of proportion
+#: contender, the largest band limit at which it is measured (past it, tables or times are out of proportion), its package
 CONTENDERS = {
-    "equisphere": (equisphere, 512),
-    "torch-harmonics": (torch_harmonics, 512),
-    "e3nn": (e3nn, 32),
-    "plain": (plain, 128),
+    "equisphere": (equisphere, 512, "equisphere"),
+    "compiled": (compiled, 256, "numba"),
+    "torch-harmonics": (torch_harmonics, 512, "torch_harmonics"),
+    "e3nn": (e3nn, 32, "e3nn"),
+    "plain": (plain, 128, "equisphere"),
 }
 
 
 def present(b: int) -> dict[str, Callable[[int], Contender]]:
     """Those that are installed and that take a band limit."""
-    module = {"plain": "equisphere"}
-    return {
-        name: make
-        for name, (make, largest) in CONTENDERS.items()
-        if b <= largest and find_spec(module.get(name, name.replace("-", "_")))
-    }
+    return {name: make for name, (make, largest, package) in CONTENDERS.items() if b <= largest and find_spec(package)}

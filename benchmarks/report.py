@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+OURS = ("equisphere", "compiled")
 TASKS = ("analysis", "synthesis", "forward and backward")
 COLOURS = {"torch-harmonics": "#4477aa", "e3nn": "#228833", "plain": "#bbbbbb"}
 
@@ -38,29 +39,36 @@ def slower(result: dict, reference: dict) -> Iterator[str]:
 
 
 def table(result: dict) -> str:
-    """A line for each size and task: ours in milliseconds, the others as multiples of it."""
+    """A line for each size and task: ours in milliseconds, the others as multiples of it, and of ours compiled."""
     names = [name for name in COLOURS if any(name in row["memory"] for row in result["sizes"])]
     lines = [
-        "| b | maps | what | equisphere | " + " | ".join(names) + " |",
-        "| --- | --- | --- | --- |" + " --- |" * len(names),
+        "| b | maps | what | equisphere | compiled | " + " | ".join(names) + " |",
+        "| --- | --- | --- | --- | --- |" + " --- |" * len(names),
     ]
     for row in result["sizes"]:
         head = f"| {row['b']} | {row['n']} |"
         for task in TASKS:
             times = row["times"][task]
-            low, middle, high = times["equisphere"]["ms"]
-            cells = [f"{middle:.2f} ms ({low:.2f} to {high:.2f})"]
+            cells = [_spread(times[ours]["ms"], " ms", 2) if ours in times else "" for ours in OURS]
             for name in names:
-                q = times[name]["ratio"] if name in times else None
-                cells.append(f"{q[1]:.1f} x ({q[0]:.1f} to {q[2]:.1f})" if q else "")
+                found = [times[name][key] for key in ("ratio", "ratio_compiled") if key in times.get(name, {})]
+                cells.append(", ".join(_spread(q, " x", 1) for q in found))
             lines.append(f"{head} {task} | " + " | ".join(cells) + " |")
         for key, what, unit in (("peak_mb", "peak memory", "MB"), ("construction_s", "construction", "s")):
-            ours = row["memory"]["equisphere"][key]
-            cells = [f"{ours:.3g} {unit}"]
+            memory = row["memory"]
+            cells = [f"{memory[ours][key]:.3g} {unit}" if ours in memory else "" for ours in OURS]
             for name in names:
-                cells.append(f"{row['memory'][name][key] / max(ours, 1e-9):.1f} x" if name in row["memory"] else "")
+                found = [
+                    memory[name][key] / max(memory[ours][key], 1e-9) for ours in OURS if {ours, name} <= memory.keys()
+                ]
+                cells.append(", ".join(f"{ratio:.1f} x" for ratio in found))
             lines.append(f"{head} {what} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _spread(quartiles: list[float], unit: str, digits: int) -> str:
+    low, middle, high = (f"{value:.{digits}f}" for value in quartiles)
+    return f"{middle}{unit} ({low} to {high})"
 
 
 def limits(result: dict) -> str:
@@ -92,8 +100,11 @@ def picture(result: dict, path: Path) -> None:
                 b = [row["b"] for row in rows]
                 axis.plot(b, middle, "o-", color=colour, label=name)
                 axis.fill_between(b, low, high, color=colour, alpha=0.2)
+                ratios = [(row["b"], row["times"][task][name].get("ratio_compiled")) for row in rows]
+                ratios = [(b, q[1]) for b, q in ratios if q]
+                axis.plot(*zip(*ratios, strict=True), "o--", color=colour, markersize=4) if ratios else None
         axis.axhline(1, color="black", linewidth=1)
-        axis.set(title=task, xlabel="band limit b", xscale="log", yscale="log")
+        axis.set(title=task, xlabel="band limit b (dashed: against ours compiled)", xscale="log", yscale="log")
         axis.set_xticks(bandwidths, bandwidths)
         axis.set_yticks([1, 2, 4, 8, 16, 32, 64], [1, 2, 4, 8, 16, 32, 64])
         axis.minorticks_off()
@@ -107,20 +118,22 @@ def picture(result: dict, path: Path) -> None:
 def write(result: dict, folder: Path) -> str:
     """Write benchmarks.md and benchmarks.png; return the page."""
     picture(result, folder / "benchmarks.png")
-    low, middle, high = result["network_step_ms"]
+    steps = {name: _spread(quartiles, " ms", 0) for name, quartiles in result["network_step_ms"].items()}
     page = f"""# How fast the transforms are
 
 Written by `make bench`: real float32 signals on 2b x 2b grids, {result["machine"]}, torch {result["torch"]}; load of the machine
 when it began: {result["load"]:.1f} (the figures mean little where others were at work). The contenders take turns in one process.
-Ours: median and quartiles. The others: their time, in multiples of ours, median and quartiles over turns. "Forward and backward" is a
-round trip and its gradient. Memory is the highest resident memory of that above what was resident before, tables
-included, in a process of its own; construction is from nothing until the first map went there and back.
+Ours: median and quartiles; compiled: after `es.transforms.accelerate()`, with numba. The others: their time, in multiples of ours, and then
+of ours compiled, median and quartiles over turns. "Forward and backward" is a round trip
+and its gradient. Memory is the highest resident memory of that above what was resident before, tables
+included, in a process of its own; construction is from nothing until the first map went there and back (a single map is not compiled; the
+first batch in a process is, which takes some seconds, and memory that is not counted here).
 
 {table(result)}
 
 ![Times of the peers, in multiples of ours](benchmarks.png)
 
-A training step of the network of the recipe `spherical-mnist` at 64 signals: {middle:.0f} ms ({low:.0f} to {high:.0f}).
+A training step of the network of the recipe `spherical-mnist` at 64 signals: {steps["equisphere"]}, compiled {steps["compiled"]}.
 
 ## What stands between this and the machine's limits
 

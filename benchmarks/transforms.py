@@ -56,13 +56,15 @@ def turns(functions: dict[str, Callable[[], object]], seconds: float) -> dict[st
 
 
 def summary(times: dict[str, list[float]]) -> dict[str, dict]:
-    """Median and quartiles of the times, and of the ratios to ours."""
-    ours = times["equisphere"]
+    """Median and quartiles of the times, and of the ratios to ours, compiled or not."""
+
+    def ratios(values: list[float], ours: str) -> list[float]:
+        return statistics.quantiles([x / y for x, y in zip(values, times[ours], strict=True)], n=4)
+
+    kinds = {"ratio": "equisphere", "ratio_compiled": "compiled"}
     return {
-        name: {
-            "ms": statistics.quantiles(values, n=4),
-            "ratio": statistics.quantiles([x / y for x, y in zip(values, ours, strict=True)], n=4),
-        }
+        name: {"ms": statistics.quantiles(values, n=4)}
+        | {key: ratios(values, ours) for key, ours in kinds.items() if ours in times}
         for name, values in times.items()
     }
 
@@ -77,10 +79,10 @@ def resident(field: str) -> int:
 
 def measure_memory(name: str, b: int, n: int) -> dict[str, float]:
     """In a process of its own: construction and peak memory of one contender."""
-    if name == "plain":
-        __import__("equisphere")
-    else:
-        __import__(name.replace("-", "_"))
+    __import__(CONTENDERS[name][2])
+    __import__("equisphere")
+    if name == "compiled":  # numba's compiler needs memory of its own, once
+        forward_and_backward(CONTENDERS[name][0](4), torch.randn(99, 8, 8))
     f = torch.randn(n, 2 * b, 2 * b)
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
     before, began = resident("VmRSS"), time.perf_counter()
@@ -133,8 +135,8 @@ def measure(b: int, n: int, seconds: float) -> dict:
     return row
 
 
-def network_step(seconds: float) -> list[float]:
-    """Milliseconds of a training step of the classifier of the recipe spherical-mnist, 64 signals: quartiles.
+def network_step(seconds: float) -> dict[str, list[float]]:
+    """Milliseconds of a training step of the classifier of the recipe spherical-mnist, 64 signals, compiled or not: quartiles.
 
     Its settings are those of `train._recipes.DIRECTED`, which is not imported: it needs what this environment has not.
     """
@@ -153,12 +155,15 @@ def network_step(seconds: float) -> list[float]:
     optimizer = torch.optim.AdamW(model.parameters())
     c, label = torch.randn(64, 1, 400), torch.randint(10, (64,))
 
-    def step() -> None:
+    def step(accelerated: bool) -> None:
+        es.transforms.accelerate(accelerated)
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(model(c), label).backward()
         optimizer.step()
 
-    return statistics.quantiles(turns({"step": step}, seconds)["step"], n=4)
+    times = turns({"equisphere": lambda: step(False), "compiled": lambda: step(True)}, seconds)
+    es.transforms.accelerate(False)
+    return {name: statistics.quantiles(values, n=4) for name, values in times.items()}
 
 
 def main() -> None:

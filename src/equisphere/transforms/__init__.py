@@ -1,6 +1,6 @@
 """Fast differentiable transforms: coefficients from samples and back, their rotation and convolution."""
 
-from equisphere.transforms._backends import large_backend
+from equisphere.transforms._backends import accelerate, large_backend
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._calculus import (
     curl,
@@ -32,6 +32,7 @@ __all__ = [
     "SO3Transform",
     "SpinSHT",
     "VectorSHT",
+    "accelerate",
     "accumulate",
     "accumulate_each",
     "act_on_coefficients",

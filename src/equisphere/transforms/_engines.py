@@ -7,10 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from equisphere.grids import Grid, HEALPix, RingGrid, Scattered
-from equisphere.transforms._backends import chosen_backend
+from equisphere.transforms._backends import accelerated, chosen_backend
 from equisphere.transforms._ducc import DuccEngine
 from equisphere.transforms._engine import ring_engine
 from equisphere.transforms._healpix_engine import healpix_engine
+from equisphere.transforms._lane_engine import fills_lanes, lane_engine
 from equisphere.transforms._large_engine import large_engine
 from equisphere.transforms._points_engine import scattered_engine
 
@@ -39,7 +40,7 @@ class Engine(Protocol):
 
 
 class SizedEngine:
-    """Stored tables up to a size that depends on the dtype, Legendre functions on the fly beyond."""
+    """Stored tables up to a size that depends on the dtype, Legendre functions on the fly beyond; compiled where asked for."""
 
     def __init__(self, grid: RingGrid, bandwidth: int, backend: str) -> None:
         self.grid, self.bandwidth, self.backend = grid, bandwidth, backend
@@ -55,7 +56,8 @@ class SizedEngine:
 
     def _serving(self, x: Tensor) -> Engine:
         if self.table_numbers * x.element_size() <= TABLE_LIMIT:
-            return ring_engine(self.grid, self.bandwidth)
+            compiled = accelerated() and fills_lanes(x, self.grid, self.bandwidth)
+            return (lane_engine if compiled else ring_engine)(self.grid, self.bandwidth)
         backend = self.backend if x.device.type == "cpu" else "torch"
         if backend == "ducc0":
             return DuccEngine(self.grid, self.bandwidth)

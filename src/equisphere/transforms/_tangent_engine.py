@@ -1,7 +1,7 @@
 """Samples of tangent fields by tables of their own: slopes of the Legendre functions in place of their values."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -10,7 +10,9 @@ from torch import Tensor
 
 from equisphere.grids import GaussLegendre
 from equisphere.harmonics import associated_legendre
+from equisphere.transforms._backends import accelerated
 from equisphere.transforms._fourier import MatrixFourier
+from equisphere.transforms._lane_engine import LaneEngine, fills_lanes
 from equisphere.transforms._recurrence import epsilon
 from equisphere.transforms._workspace import workspace
 
@@ -34,11 +36,27 @@ class TangentEngine:
         self.fourier = MatrixFourier(grid.nlon, bandwidth)
         self._tables: dict[tuple, tuple[Tensor, ...]] = {}
 
+    @cached_property
+    def _compiled(self) -> tuple[LaneEngine, LaneEngine]:
+        """An engine for each component: slopes are odd where P_lm is even, p_lm / sin(theta) meets derivatives of waves."""
+        south, east = self._slopes()
+        return (
+            LaneEngine(self.grid, self.bandwidth, lambda m: south[m, m:], odd=True),
+            LaneEngine(self.grid, self.bandwidth, lambda m: east[m, m:], turned=True),
+        )
+
+    def _compiles(self, x: Tensor) -> bool:
+        return accelerated() and fills_lanes(x, self.grid, self.bandwidth)
+
     def to_grid(self, c: Float[Tensor, "coefficients n"]) -> Float[Tensor, "components_of_n nlat nlon"]:
         """The components south of all signals, then those east."""
         n, (nlat, nlon) = c.shape[-1], self.grid.shape
         c = c.contiguous()
         samples = c.new_empty(2, n, nlat, nlon)
+        if self._compiles(c):
+            for engine, component in zip(self._compiled, samples, strict=True):
+                engine.to_grid(c, False, out=component.movedim(0, -1))
+            return samples.flatten(0, 1)
         for part in self._chunks(c, n):
             for rows, _, table, component in zip(*self._step(c), samples, strict=True):
                 terms = c[:, part].index_select(0, rows).view(len(table), self.bandwidth, -1)
@@ -50,6 +68,12 @@ class TangentEngine:
         """The transpose of `to_grid`."""
         samples = u.contiguous().unflatten(0, (2, -1))
         n = samples.shape[1]
+        if self._compiles(samples.movedim(1, -1)):
+            south, east = (
+                engine.from_grid(part.movedim(0, -1), False)
+                for engine, part in zip(self._compiled, samples, strict=True)
+            )
+            return south.add_(east)
         c = u.new_empty(self.bandwidth**2, n)
         for part in self._chunks(u, n):
             sums = []
@@ -68,7 +92,10 @@ class TangentEngine:
         """For each component: which coefficient each row of the product takes, which row each coefficient, the factors."""
         key = (x.dtype, x.device)
         if key not in self._tables:
-            south, east = (torch.from_numpy(table).to(x) for table in self._slopes())
+            order = np.concatenate(self.fourier.groups)
+            slopes, others = (table[order] for table in self._slopes())
+            paired = slopes.repeat(2, axis=0), np.stack((others, -others), axis=1).reshape(-1, *others.shape[1:])
+            south, east = (torch.from_numpy(table).to(x) for table in paired)
             (rows, back), (rows_east, back_east) = (
                 [torch.from_numpy(i).to(x.device) for i in self._places(exchanged)] for exchanged in (False, True)
             )
@@ -88,11 +115,10 @@ class TangentEngine:
         return flat, back
 
     def _slopes(self) -> tuple[np.ndarray, np.ndarray]:
-        """dp_lm/dtheta and m p_lm / sin(theta) as (rows of pairs, degrees, rings), zero where l < m.
+        """dp_lm/dtheta and m p_lm / sin(theta) as (orders, degrees, rings), zero where l < m.
 
         The first by sin(theta) dP_lm/dtheta = l a_{l+1,m} P_{l+1,m} - (l+1) a_{l,m} P_{l-1,m} with
         a_{l,m}^2 = (l^2 - m^2) / (4 l^2 - 1) (DLMF 14.10.5 for orthonormal P_lm); no Gauss-Legendre ring lies on a pole.
-        d/dphi makes minus sines of cosines.
         """
         L, theta = self.bandwidth, self.grid.colatitudes.numpy()
         south, east = np.zeros((L, L, len(theta))), np.zeros((L, L, len(theta)))
@@ -104,9 +130,7 @@ class TangentEngine:
             south[m, :m], east[m] = 0, m * P[1:-1]
         degree = np.arange(1, L)
         root = np.concatenate(([0.0], (degree * (degree + 1)) ** -0.5))[:, None]
-        order = np.concatenate(self.fourier.groups)
-        south, east = ((table * root / np.sin(theta))[order] for table in (south, east))
-        return south.repeat(2, axis=0), np.stack((east, -east), axis=1).reshape(2 * L, L, -1)
+        return south * root / np.sin(theta), east * root / np.sin(theta)
 
 
 @lru_cache(maxsize=32)

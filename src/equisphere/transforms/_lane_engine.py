@@ -1,0 +1,177 @@
+"""The transform of many signals on the CPU, compiled by numba: signals side by side in the lanes of vector registers.
+
+On rings of nlon nodes whose mirror images about the equator are rings too, one complex Fourier transform serves both: of
+e + io, e the sum and o the difference of a ring and its image. P_lm(-x) = (-1)^{l-m} P_lm(x), so that e meets even l - m
+alone and o odd ones. As many signals as fill some registers go through all of it together, and what lies between the steps
+stays in the cache: samples are read once, coefficients written once, and no step is a call into PyTorch.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from equisphere.grids import RingGrid
+from equisphere.harmonics import associated_legendre
+from equisphere.transforms._lane_formulas import CONSTANTS
+from equisphere.transforms._workspace import workspace
+
+#: signals that go together, a multiple of 16; half of it where sums of so many numbers would leave the cache
+LANES, MOST_SUMS = 32, 2**19
+#: signals for each thread, and band limit, from and up to which this is the faster engine
+FEWEST, LARGEST = 12, 256
+
+
+class LaneEngine:
+    """Synthesis and its transpose on one grid at one band limit, as `RingEngine`.
+
+    Args:
+        grid: of the samples.
+        bandwidth: band limit L.
+        functions: in place of P_lm: those of an order m, `(degrees from m on, rings)`, on all rings.
+        odd: whether they are odd about the equator for even l - m, and even for odd ones.
+        turned: whether they meet e_m'(phi) / m in place of e_m(phi), the waves of the order.
+
+    Raises:
+        ValueError: where the number of nodes of a ring has other prime factors than 2, 3 and 5.
+    """
+
+    def __init__(
+        self,
+        grid: RingGrid,
+        bandwidth: int,
+        functions: Callable[[int], np.ndarray] | None = None,
+        odd: bool = False,
+        turned: bool = False,
+    ) -> None:
+        self.grid, self.bandwidth, self._kind = grid, bandwidth, (int(odd), int(turned))
+        radices = radices_of(grid.nlon)
+        if radices is None:
+            raise ValueError(f"compiled transforms need rings of 2^a 3^b 5^c nodes, got {grid.nlon}.")
+        self._radices = np.array(radices, dtype=np.int64)
+        theta = grid.colatitudes.numpy()
+        north = int(np.sum(theta <= np.pi / 2 + 1e-9))
+        first = int(np.argmin(abs(theta[:north] + theta[-1] - np.pi)))
+        self._mirrors = np.full(north, -1)
+        self._mirrors[first : first + grid.nlat - north] = np.arange(grid.nlat - 1, north - 1, -1)
+        self._theta = theta[:north]
+        self._functions = functions or (lambda m: associated_legendre(m, bandwidth, self._theta))
+        self._tables: dict[torch.dtype, tuple[np.ndarray, ...]] = {}
+
+    def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
+        """Sums over the samples of f Y_lm; `weighted` makes them the quadrature of analysis."""
+        from equisphere.transforms._lane_kernels import analysis
+
+        f = f.movedim(-1, 0).contiguous()
+        c = f.new_empty(self.bandwidth**2, len(f))
+        self._run(analysis, f, f.detach().numpy().reshape(-1), c.numpy().reshape(-1), len(f), weighted, 0)
+        return c
+
+    def to_grid(
+        self, c: Float[Tensor, "coefficients n"], weighted: bool, out: Float[Tensor, "nlat nlon n"] | None = None
+    ) -> Float[Tensor, "nlat nlon n"]:
+        """Samples of sum_lm c_lm Y_lm; `weighted` multiplies them by the quadrature weights (adjoint of analysis).
+
+        They are written to `out` where it is given, whose signals follow one another in memory.
+        """
+        from equisphere.transforms._lane_kernels import synthesis
+
+        c, (nlat, nlon), n = c.contiguous(), self.grid.shape, c.shape[-1]
+        # no view: functions may write to it
+        f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon)) if out is None else out
+        self._run(synthesis, c, c.detach().numpy().reshape(-1), f.movedim(-1, 0).numpy().reshape(-1), n, weighted, 1)
+        return f
+
+    def _run(
+        self, kernel: Callable, like: Tensor, x: np.ndarray, y: np.ndarray, signals: int, weighted: bool, back: int
+    ) -> None:
+        """The signals in as many parts as torch has threads, each in a thread of its own."""
+        table, starts, weights, turns, scales = self._table(like.dtype)
+        scales = scales if not weighted else scales * weights[:, None]
+        if back:
+            table = table.T
+        rings = -(-len(self._theta) // 4) * 4
+        lanes = LANES if 4 * self.bandwidth * rings * LANES <= MOST_SUMS else LANES // 2
+        numbers = 2 * lanes * (2 * self.grid.nlon + 2 * self.bandwidth * rings + self.bandwidth // 2 + 5)
+        threads = torch.get_num_threads()
+        lanes = min(lanes, max(16, -(-signals // threads // 16) * 16))
+        share = -(-signals // threads // lanes) * lanes
+
+        def part(first: int) -> None:
+            room = workspace("lanes", like, numbers).numpy()
+            last = min(first + share, signals)
+            step = 64 // room.itemsize
+            kernel(
+                x, y, signals, self.grid.nlat, table, starts, self._mirrors, scales, self._radices, turns,
+                self._kind, room, lanes, step, first, last,
+            )  # fmt: skip
+
+        first, *others = range(0, signals, share)
+        running = [_pool(threads).submit(part, other) for other in others]
+        part(first)
+        for future in running:
+            future.result()
+
+    def _table(self, dtype: torch.dtype) -> tuple[np.ndarray, ...]:
+        """P_lm by (order, parity), `(rows, rings)`; where each begins; weights; e^{-2 pi i k / nlon}; 1 and sqrt2 / 2."""
+        if dtype not in self._tables:
+            L, rings = self.bandwidth, -(-len(self._theta) // 4) * 4
+            starts, blocks, at = np.zeros((L, 2), dtype=np.int64), [], 0
+            for m in range(L):
+                values = self._functions(m)[:, : len(self._theta)]
+                for parity in range(2):
+                    here = values[parity::2]
+                    rows = -(-len(here) // 4) * 4
+                    blocks.append(np.pad(here, ((0, rows - len(here)), (0, rings - len(self._theta)))))
+                    starts[m, parity], at = at, at + rows
+            turns = np.exp(-2j * np.pi * np.arange(self.grid.nlon) / self.grid.nlon)
+            scales = np.tile([1.0, np.sqrt(0.5)], (len(self._theta), 1))
+            weights = self.grid.weights[: len(self._theta), 0].numpy()
+            kind = np.float64 if dtype == torch.float64 else np.float32
+            table, weights, turns, scales = (
+                np.ascontiguousarray(x, dtype=kind)
+                for x in (np.concatenate(blocks), weights, np.stack((turns.real, turns.imag), axis=1), scales)
+            )
+            self._tables[dtype] = table, starts, weights, turns, scales
+        return self._tables[dtype]
+
+
+@cache
+def radices_of(n: int) -> tuple[int, ...] | None:
+    """The passes of a Fourier transform of length n, or None where it has another prime factor than 2, 3 and 5.
+
+    >>> radices_of(96), radices_of(14)
+    ((4, 4, 2, 3), None)
+    """
+    out: list[int] = []
+    for radix in (4, *(r for r in CONSTANTS if r != 4)):
+        while n % radix == 0:
+            out.append(radix)
+            n //= radix
+    return tuple(out) if n == 1 else None
+
+
+def fills_lanes(x: Tensor, grid: RingGrid, bandwidth: int) -> bool:
+    """Whether this engine can transform such signals (n in the last dimension), and faster than another."""
+    return (
+        x.device.type == "cpu"
+        and x.shape[-1] >= FEWEST * torch.get_num_threads()
+        and bandwidth <= LARGEST
+        and radices_of(grid.nlon) is not None
+    )
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads beside the calling one, kept from call to call."""
+    return ThreadPoolExecutor(max(1, threads - 1))
+
+
+@lru_cache(maxsize=64)
+def lane_engine(grid: RingGrid, bandwidth: int) -> LaneEngine:
+    """The engine of a grid and band limit, one for all modules."""
+    return LaneEngine(grid, bandwidth)

@@ -1,0 +1,187 @@
+"""The compiled transform: its formulas on numbers, its two directions against plain sums over the harmonics, its choice."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from reference import KINDS, harmonics_at, randn, relative_error
+
+import equisphere as es
+from equisphere.transforms import _lane_engine, _lane_formulas, accelerate
+from equisphere.transforms._engine import RingEngine
+from equisphere.transforms._engines import engine_for
+from equisphere.transforms._lane_engine import LaneEngine, radices_of
+from equisphere.transforms._tangent_engine import TangentEngine
+
+#: even and odd numbers of rings, with and without an equator; nodes by every radix; fewer nodes than lanes, and more
+SHAPES = [(4, 4), (9, 15), (12, 12), (13, 60), (20, 36), (8, 100), (16, 32), (2, 3), (1, 1)]
+
+
+@pytest.fixture
+def accelerated():
+    accelerate()
+    yield
+    accelerate(False)
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_butterflies_are_fourier_transforms():
+    """Of length r, the k-th sum turned by the k-th power of the given number."""
+    rng = np.random.default_rng(0)
+    for radix, constants in _lane_formulas.CONSTANTS.items():
+        z = rng.normal(size=radix) + 1j * rng.normal(size=radix)
+        turn = np.exp(0.7j) ** np.arange(1, radix)
+        scalars = [*np.stack((turn.real, turn.imag), axis=1).ravel(), *constants]
+        found = getattr(_lane_formulas, f"butterfly{radix}")(list(np.stack((z.real, z.imag), axis=1).ravel()), scalars)
+        wanted = np.fft.fft(z) * np.exp(0.7j) ** np.arange(radix)
+        np.testing.assert_allclose(np.array(found[::2]) + 1j * np.array(found[1::2]), wanted, rtol=0, atol=1e-14)
+
+
+def test_two_real_signals_share_a_fourier_transform():
+    rng = np.random.default_rng(1)
+    e, o, m = rng.normal(size=12), rng.normal(size=12), 3
+    Z = np.fft.fft(e + 1j * o)
+    found = _lane_formulas.separated([Z[m].real, Z[m].imag, Z[-m].real, Z[-m].imag], [0.5])
+    angle = m * 2 * np.pi * np.arange(12) / 12
+    wanted = [e @ np.cos(angle), e @ np.sin(angle), o @ np.cos(angle), o @ np.sin(angle)]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13)
+    # `joined` is the transpose: <separated z, s> = <z, joined s>
+    z, s = list(rng.normal(size=4)), list(rng.normal(size=4))
+    assert np.dot(_lane_formulas.separated(z, [0.7]), s) == pytest.approx(np.dot(z, _lane_formulas.joined(s, [0.7])))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_both_directions_are_the_sums_over_the_harmonics(kind, shape, weighted):
+    try:
+        grid = KINDS[kind](nlat=shape[0], nlon=shape[1])
+    except ValueError:
+        pytest.skip("no such grid")
+    engine = LaneEngine(grid, grid.bandwidth)
+    Y = harmonics_at(grid.points, grid.bandwidth)
+    weights = grid.weights if weighted else torch.ones(shape, dtype=torch.float64)
+    for n in (1, 16, 43):  # less than a vector, some whole ones, and a rest
+        c, f = randn(grid.bandwidth**2, n), randn(*shape, n)
+        synthesis = torch.einsum("jkc,cn,jk->jkn", Y, c, weights)
+        assert relative_error(engine.to_grid(c, weighted), synthesis) < 1e-13
+        assert relative_error(engine.from_grid(f, weighted), torch.einsum("jkc,jkn,jk->cn", Y, f, weights)) < 1e-13
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-13), (torch.float32, 2e-6)])
+@pytest.mark.parametrize("bandwidth", [16, 60, 128])
+def test_round_trips_are_exact_to_rounding(accelerated, threads, dtype, bound, bandwidth):
+    """The bounds of `SHT`, in any number of threads."""
+    c = torch.randn(100, bandwidth**2, dtype=dtype)
+    sht = es.SHT(es.grids.DriscollHealy(bandwidth))
+    assert isinstance(engine_for(sht.grid, bandwidth)._serving(c.T), LaneEngine)
+    assert relative_error(sht(sht.inverse(c)), c) < bound
+
+
+def test_gradients_are_those_of_the_other_engine(accelerated):
+    c = randn(48, 64).requires_grad_()
+    sht = es.SHT(es.grids.GaussLegendre(8, nlat=12, nlon=24))
+
+    def loss(c):
+        return sht(sht.inverse(c).square()).pow(3).sum()
+
+    compiled = torch.autograd.grad(loss(c), c)[0]
+    accelerate(False)
+    assert relative_error(compiled, torch.autograd.grad(loss(c), c)[0]) < 1e-13
+    accelerate()
+    few = randn(40, 4).requires_grad_()
+    small = es.SHT(es.grids.DriscollHealy(2))
+    assert torch.autograd.gradcheck(small.inverse, few)
+    assert torch.autograd.gradgradcheck(lambda c: small(small.inverse(c).square()), few)
+    assert torch.func.vmap(small.inverse)(randn(3, 40, 4)).shape == (3, 40, 4, 4)
+
+
+def test_results_share_no_memory_and_threads_do_not_meet(accelerated):
+    sht = es.SHT(es.grids.GaussLegendre(nlat=24, nlon=48))
+    signals = [randn(64, 24, 48) for _ in range(6)]
+    wanted = [sht(f).clone() for f in signals]
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(sht, signals * 4))
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted * 4, strict=True))
+
+
+def test_who_computes():
+    """Torch by default; compiled where asked for, and where it can and pays."""
+    n = 64 * torch.get_num_threads()
+    smooth, prime = es.grids.GaussLegendre(8, nlat=8, nlon=24), es.grids.GaussLegendre(8, nlat=8, nlon=22)
+    assert isinstance(engine_for(smooth, 8)._serving(randn(64, n)), RingEngine)
+    accelerate()
+    try:
+        assert isinstance(engine_for(smooth, 8)._serving(randn(64, n)), LaneEngine)
+        assert isinstance(engine_for(smooth, 8)._serving(randn(64, 3)), RingEngine)
+        assert isinstance(engine_for(prime, 8)._serving(randn(64, n)), RingEngine)
+        assert isinstance(engine_for(smooth, 8)._serving(torch.empty(64, n, device="meta")), RingEngine)
+    finally:
+        accelerate(False)
+    with pytest.raises(ValueError, match="got 22"):
+        LaneEngine(prime, 8)
+    assert radices_of(720) == (4, 4, 3, 3, 5)
+
+
+def test_a_network_trains_alike(accelerated):
+    """Steps with and without agree to what rounding becomes in some steps."""
+    weights = []
+    for on in (True, False):
+        accelerate(on)
+        torch.manual_seed(0)
+        model = es.models.SphericalClassifier(channels=(8, 8), bandwidths=(10, 6), pairs=2).double()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        c, label = randn(32, 1, 100), torch.arange(32) % 10
+        for _ in range(3):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(c), label).backward()
+            optimizer.step()
+        weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert relative_error(*weights) < 1e-10
+
+
+def test_without_numba_it_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("equisphere.transforms._backends._installed", lambda package: False)
+    with pytest.raises(ImportError, match=r"equisphere\[fast\]"):
+        accelerate()
+
+
+def test_numba_is_imported_by_those_alone_who_ask():
+    """A program that does not accelerate pays nothing for it."""
+    program = (
+        "import sys, torch, equisphere as es; es.SHT(es.grids.DriscollHealy(4))(torch.randn(99, 8, 8)); "
+        "assert 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_sums_that_would_leave_the_cache_go_in_smaller_parts(monkeypatch):
+    grid = es.grids.GaussLegendre(nlat=10, nlon=24)
+    engine = LaneEngine(grid, 10)
+    c, f = randn(100, 50), randn(10, 24, 50)
+    whole = engine.to_grid(c, True), engine.from_grid(f, True)
+    monkeypatch.setattr(_lane_engine, "MOST_SUMS", 1)
+    for part, all_ in zip((engine.to_grid(c, True), engine.from_grid(f, True)), whole, strict=True):
+        assert relative_error(part, all_) < 1e-14
+
+
+@pytest.mark.parametrize("shape", [(8, 15), (12, 24), (18, 36)])
+def test_tangent_fields_are_those_of_the_other_engine(accelerated, shape):
+    grid = es.grids.GaussLegendre(nlat=shape[0], nlon=shape[1])
+    L = min(grid.exact_degree // 2, 10)
+    engine = TangentEngine(grid, L)
+    c, u = randn(L * L, 40), randn(80, *shape)
+    compiled = engine.to_grid(c), engine.from_grid(u)
+    accelerate(False)
+    for found, wanted in zip(compiled, (engine.to_grid(c), engine.from_grid(u)), strict=True):
+        assert relative_error(found, wanted) < 1e-14
