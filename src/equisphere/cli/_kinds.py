@@ -78,10 +78,11 @@ def _likely(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _digit(path: Path, asked: Asked) -> Rows:
-    from equisphere.data import image_coefficients, read_digit
+    from equisphere.data import Digits, image_coefficients, read_digit
 
     image = read_digit(path, asked.invert).float() / 255
-    found = _classified(image_coefficients(image, asked.model.bandwidth, asked.recipe.options["extent"])[None], asked)
+    extent = asked.recipe.options.get("extent", Digits.extent)
+    found = _classified(image_coefficients(image, asked.model.bandwidth, extent)[None], asked)
     return [{"digit": int(found["class"]), **found}]
 
 
@@ -92,10 +93,10 @@ def _shape(path: Path, asked: Asked) -> Rows:
 
 
 def _energy(path: Path, asked: Asked) -> Rows:
-    from equisphere.data import SYMBOLS, Decaying, neighbour_coefficients, read_xyz
+    from equisphere.data import SYMBOLS, Decaying, Molecules, neighbour_coefficients, read_xyz
 
     options, elements = asked.recipe.options, asked.model.config["elements"]
-    radial = Decaying(options.get("radial", 8), options.get("reach", 5.0))
+    radial = Decaying(options.get("radial", Molecules.radial), options.get("reach", Molecules.reach))
     rows: Rows = []
     for number, molecule in enumerate(read_xyz(path), 1):
         c = neighbour_coefficients(
