@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -173,6 +174,26 @@ def test_sums_that_would_leave_the_cache_go_in_smaller_parts(monkeypatch):
     monkeypatch.setattr(_lane_engine, "MOST_SUMS", 1)
     for part, all_ in zip((engine.to_grid(c, True), engine.from_grid(f, True)), whole, strict=True):
         assert relative_error(part, all_) < 1e-14
+
+
+def _transformed(sht, f, answer):
+    answer.put(sht(f).numpy())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own(accelerated):
+    """Workers of a DataLoader are forked from a process that has transformed already."""
+    context, before = get_context("fork"), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        sht, f = es.SHT(es.grids.DriscollHealy(4)), randn(64, 8, 8)
+        wanted, answer = sht(f), context.Queue()
+        worker = context.Process(target=_transformed, args=(sht, f, answer), daemon=True)
+        worker.start()
+        np.testing.assert_array_equal(answer.get(timeout=60), wanted.numpy())
+        worker.join(10)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("shape", [(8, 15), (12, 24), (18, 36)])

@@ -6,6 +6,7 @@ alone and o odd ones. As many signals as fill some registers go through all of i
 stays in the cache: samples are read once, coefficients written once, and no step is a call into PyTorch.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
@@ -111,7 +112,7 @@ class LaneEngine:
             )  # fmt: skip
 
         first, *others = range(0, signals, share)
-        running = [_pool(threads).submit(part, other) for other in others]
+        running = [_pool(threads, os.getpid()).submit(part, other) for other in others]
         part(first)
         for future in running:
             future.result()
@@ -166,8 +167,8 @@ def fills_lanes(x: Tensor, grid: RingGrid, bandwidth: int) -> bool:
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads beside the calling one, kept from call to call."""
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads beside the calling one, kept from call to call; a forked process has none of its parent's."""
     return ThreadPoolExecutor(max(1, threads - 1))
 
 
