@@ -64,9 +64,6 @@ class SpinSHT(nn.Module):
             raise ValueError(f"grid must be a grid of equisphere.grids, such as DriscollHealy(16), got {grid!r}.")
         self.grid = grid
         self.bandwidth = grid.bandwidth if bandwidth is None else _checks.positive_int(bandwidth, "bandwidth")
-        if isinstance(spin, bool) or not hasattr(spin, "__index__"):
-            raise ValueError(f"spin must be an integer, got {spin!r}.")
-        self.spin = int(spin.__index__())
         self.tolerance = None if tolerance is None else _checks.fraction(tolerance, "tolerance")
         rings_of(grid)
         if self.bandwidth > grid.max_bandwidth:
@@ -74,11 +71,7 @@ class SpinSHT(nn.Module):
                 f"bandwidth {self.bandwidth} is too large for {grid}: {grid.limit()}. "
                 "Take a finer grid or a lower bandwidth."
             )
-        if abs(self.spin) >= self.bandwidth:
-            raise ValueError(
-                f"spin must lie between {1 - self.bandwidth} and {self.bandwidth - 1} at bandwidth {self.bandwidth}, got "
-                f"{self.spin}: a signal of spin s has degrees l >= |s| alone."
-            )
+        self.spin = _checks.spin(spin, self.bandwidth)
 
     def forward(self, signal: Shaped[Tensor, "..."]) -> SpinCoefficients:
         """Analysis: signal `(..., *grid.shape)`, complex (a real one is taken for such), to coefficients `(..., L*L)`.
