@@ -4,11 +4,17 @@ from functools import lru_cache
 from math import sqrt
 
 import torch
-from jaxtyping import Complex, Shaped
+from jaxtyping import Complex, Int, Shaped
 from torch import Tensor
 
 from equisphere import _checks
 from equisphere.harmonics import degrees_and_orders
+
+
+@lru_cache(maxsize=64)
+def degree_index(bandwidth: int, device: torch.device) -> Int[Tensor, "coefficients"]:
+    """Degree l of each flat coefficient (l, m)."""
+    return torch.from_numpy(degrees_and_orders(bandwidth)[0]).to(device)
 
 
 @lru_cache(maxsize=64)

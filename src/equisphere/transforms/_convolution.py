@@ -7,8 +7,7 @@ from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
 from equisphere import _checks
-from equisphere.harmonics import degrees_and_orders
-from equisphere.transforms._basis import to_complex_basis
+from equisphere.transforms._basis import degree_index, to_complex_basis
 
 Coefficients = Shaped[Tensor, "*batch coefficients"]
 Degrees = Shaped[Tensor, "*filters degrees"]
@@ -138,8 +137,7 @@ def _multiplied(f: Tensor, multiplier: Tensor, name: str, lowest: int = 0) -> Te
     """Each degree of coefficients times its number, zero below a degree."""
     if multiplier.is_complex() and not f.is_complex():
         f = to_complex_basis(f)
-    degrees, _ = degrees_and_orders(multiplier.shape[-1])
-    degree = torch.from_numpy(degrees).to(f.device)
+    degree = degree_index(multiplier.shape[-1], f.device)
     if lowest:
         multiplier = torch.where(torch.arange(multiplier.shape[-1], device=multiplier.device) < lowest, 0, multiplier)
     try:

@@ -5,7 +5,7 @@ from math import pi, sqrt
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float64, Shaped
+from jaxtyping import Complex, Float64, Int, Shaped
 from torch import Tensor
 
 from equisphere import _checks
@@ -46,8 +46,10 @@ def directional_convolution(f: Signal, psi: Kernel) -> Complex[Tensor, "*out wig
     True
     """
     f, psi, L = _pair(f, psi)
-    row, column, scale = _places(L, f.device)
-    return f[..., row] * (psi.conj()[..., column] * scale.to(psi.real))
+    rows, columns = _degrees(f, L), _degrees(_scaled(psi.conj()), L)
+    return torch.cat(
+        [(x[..., :, None] * y[..., None, :]).flatten(-2) for x, y in zip(rows, columns, strict=True)], dim=-1
+    )
 
 
 def directional_synthesis(F: Wigner, psi: Kernel) -> Complex[Tensor, "*out coefficients"]:
@@ -75,12 +77,12 @@ def directional_synthesis(F: Wigner, psi: Kernel) -> Complex[Tensor, "*out coeff
     L = _checks.wigner_bandwidth_of(F, "F")
     psi = complex_coefficients(psi, "psi")
     _checks.coefficients_of(psi, L, "psi")
-    row, column, scale = _places(L, F.device)
+    dtype = torch.promote_types(F.dtype, psi.dtype)
+    vectors = _degrees(_scaled(psi).to(dtype)[..., None], L, -2)
     try:
-        terms = F * (psi[..., column] * scale.to(psi.real))
+        return torch.cat([(x @ y)[..., 0] for x, y in zip(_matrices(F.to(dtype), L), vectors, strict=True)], dim=-1)
     except RuntimeError as error:
         raise _unlike(F, psi, error) from None
-    return terms.new_zeros(*terms.shape[:-1], L * L).index_add(-1, row, terms)
 
 
 def so3_convolution(F: Wigner, psi: Complex[Tensor, "*filters wigner"]) -> Complex[Tensor, "*out wigner"]:
@@ -109,15 +111,12 @@ def so3_convolution(F: Wigner, psi: Complex[Tensor, "*filters wigner"]) -> Compl
     L = _checks.wigner_bandwidth_of(F, "F")
     if _checks.wigner_bandwidth_of(psi, "psi") != L:
         raise ValueError(f"F and psi must have one band limit, got shapes {tuple(F.shape)} and {tuple(psi.shape)}.")
-    parts, dtype = [], torch.promote_types(F.dtype, psi.dtype)
-    for l, n in enumerate(range(1, 2 * L, 2)):
-        start = l * (4 * l * l - 1) // 3
-        left, right = (x[..., start : start + n * n].unflatten(-1, (n, n)).to(dtype) for x in (F, psi))
-        try:
-            parts.append((left @ (sqrt(8 * pi**2 / n) * right.mH)).flatten(-2))
-        except RuntimeError as error:
-            raise _unlike(F, psi, error) from None
-    return torch.cat(parts, dim=-1)
+    dtype = torch.promote_types(F.dtype, psi.dtype)
+    pairs = zip(_matrices(F.to(dtype), L), _matrices(psi.to(dtype), L), strict=True)
+    try:
+        return torch.cat([(x @ (sqrt(8 * pi**2 / y.shape[-1]) * y.mH)).flatten(-2) for x, y in pairs], dim=-1)
+    except RuntimeError as error:
+        raise _unlike(F, psi, error) from None
 
 
 def steerable_convolution(f: Signal, psi: Kernel, order: int) -> Complex[Tensor, "*out spins coefficients"]:
@@ -234,17 +233,27 @@ def _unlike(f: Tensor, psi: Tensor, error: RuntimeError) -> ValueError:
     )
 
 
-@lru_cache(maxsize=16)
-def _places(bandwidth: int, device: torch.device) -> tuple[Tensor, Tensor, Float64[Tensor, "wigner"]]:
-    """Of each Wigner coefficient (l, m, n): the places of (l, m) and (l, n), and sqrt(8 pi^2 / (2l+1))."""
-    degree, m, n = so3_degrees_and_orders(bandwidth)
-    arrays = degree * degree + degree + m, degree * degree + degree + n, np.sqrt(8 * pi**2 / (2 * degree + 1))
-    row, column, scale = (torch.from_numpy(array).to(device) for array in arrays)
-    return row, column, scale
+def _degrees(c: Tensor, bandwidth: int, dim: int = -1) -> tuple[Tensor, ...]:
+    """The coefficients of each degree: views."""
+    return c.split([2 * l + 1 for l in range(bandwidth)], dim)
+
+
+def _matrices(F: Tensor, bandwidth: int) -> list[Tensor]:
+    """The matrix F^l of each degree: views."""
+    sizes = [2 * l + 1 for l in range(bandwidth)]
+    return [x.unflatten(-1, (n, n)) for n, x in zip(sizes, F.split([n * n for n in sizes], dim=-1), strict=True)]
+
+
+def _scaled(psi: Tensor) -> Tensor:
+    """sqrt(8 pi^2 / (2l+1)) psi_lm."""
+    L = _checks.bandwidth_of(psi)
+    return psi * _columns(L, 0, psi.device)[1][0].to(psi.real)
 
 
 @lru_cache(maxsize=64)
-def _columns(bandwidth: int, order: int, device: torch.device) -> tuple[Tensor, Float64[Tensor, "spins coefficients"]]:
+def _columns(
+    bandwidth: int, order: int, device: torch.device
+) -> tuple[Int[Tensor, "spins coefficients"], Float64[Tensor, "spins coefficients"]]:
     """Of each spin s = -N .. N and degree l: the place of (l, -s), and (-1)^s sqrt(8 pi^2 / (2l+1)), 0 where l < |s|."""
     degree, spin = degrees_and_orders(bandwidth)[0], np.arange(-order, order + 1)[:, None]
     holds = abs(spin) <= degree
