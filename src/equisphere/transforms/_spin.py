@@ -1,18 +1,17 @@
 """The spin-weighted spherical harmonic transform as a module, and the even and odd parts of spin signals."""
 
-from functools import partial
-
 import torch
 from jaxtyping import Complex, Float, Shaped
 from torch import Tensor, nn
 
 from equisphere import _checks
+from equisphere._precision import widened
 from equisphere.grids import Grid
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
-from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._linear import linear
+from equisphere.transforms._columns import uncolumns
+from equisphere.transforms._operator import transform
 from equisphere.transforms._rings import rings_of
-from equisphere.transforms._spin_engine import SpinEngine, spin_engine
+from equisphere.transforms._sht import SHT
 
 SpinCoefficients = Complex[Tensor, "*batch coefficients"]
 
@@ -100,16 +99,31 @@ class SpinSHT(nn.Module):
         """Adjoint of synthesis: <inverse(c), f> = <c, inverse_adjoint(f)>. It is analysis without the weights."""
         return self._from_grid(signal, weighted=False)
 
-    def _engine(self) -> SpinEngine:
-        return spin_engine(self.grid, self.bandwidth, self.spin, self.tolerance)
+    @property
+    def _signs(self) -> tuple[int, int, int]:
+        """By which E, B and the imaginary part of samples are multiplied: at spin s > 0 they are those of `e_b_modes`.
+
+        A signal of spin -s is the conjugate of one of spin s, whose coefficients over the real harmonics are (-1)^s times the
+        conjugates.
+        """
+        parity = 1 - 2 * (self.spin % 2)
+        return (-1, -1, 1) if self.spin > 0 else (-parity, parity, -1)
+
+    @property
+    def _scalar(self) -> SHT:
+        """The transform of spin 0."""
+        return SHT(self.grid, self.bandwidth, self.tolerance)
 
     def _from_grid(self, signal: Tensor, weighted: bool) -> Tensor:
         _checks.samples_on(signal, self.grid)
+        signal = _complex(signal)
+        if self.spin == 0:
+            return self._scalar._from_grid(signal, weighted)
+        e, b, conjugate = self._signs
         nodes = len(self.grid.shape)
-        engine = self._engine()
-        x = columns(_complex(signal).flatten(-nodes), 1)
-        c = linear(x, partial(engine.from_grid, weighted=weighted), partial(engine.to_grid, weighted=weighted))
-        return uncolumns(c, signal.shape[:-nodes])
+        parts = torch.stack((signal.real, conjugate * signal.imag)).reshape(2, -1, *self.grid.shape)
+        modes = self._transform(parts.movedim((0, 1), (-2, -1)), False, weighted)
+        return to_complex_basis(uncolumns(torch.complex(e * modes[:, 0], b * modes[:, 1]), signal.shape[:-nodes]))
 
     def _to_grid(self, coefficients: Tensor, weighted: bool) -> Tensor:
         _checks.coefficients_of(coefficients, self.bandwidth)
@@ -118,10 +132,16 @@ class SpinSHT(nn.Module):
                 f"coefficients of spin signals are complex, got {coefficients.dtype}. `es.transforms.to_complex_basis` makes "
                 "complex ones of the real ones of a real signal, `from_e_b_modes` of those of E and B."
             )
-        engine = self._engine()
-        x = columns(coefficients, 1)
-        f = linear(x, partial(engine.to_grid, weighted=weighted), partial(engine.from_grid, weighted=weighted))
-        return uncolumns(f, coefficients.shape[:-1]).unflatten(-1, self.grid.shape)
+        if self.spin == 0:
+            return self._scalar._to_grid(coefficients, weighted)
+        e, b, conjugate = self._signs
+        a = to_real_basis(coefficients)
+        modes = torch.stack((e * a.real, b * a.imag)).reshape(2, -1, a.shape[-1])
+        f = self._transform(modes.permute(2, 0, 1), True, weighted).movedim((-2, -1), (0, 1))
+        return torch.complex(f[0], conjugate * f[1]).reshape(*coefficients.shape[:-1], *self.grid.shape)
+
+    def _transform(self, x: Tensor, to_grid: bool, weighted: bool) -> Tensor:
+        return transform(x, self.grid, self.bandwidth, to_grid, weighted, self.tolerance, abs(self.spin))
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
@@ -129,7 +149,7 @@ class SpinSHT(nn.Module):
 
 
 def _complex(x: Tensor) -> Tensor:
-    return x if x.is_complex() else torch.complex(x, torch.zeros_like(x))
+    return x if x.is_complex() else torch.complex(widened(x), torch.zeros_like(widened(x)))
 
 
 def e_b_modes(c: SpinCoefficients) -> Float[Tensor, "*batch 2 coefficients"]:
