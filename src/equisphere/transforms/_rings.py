@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from equisphere.grids import Grid, RingGrid
@@ -64,7 +64,7 @@ class UnevenFourier:
         return rings
 
     def _bins(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Of each order and ring: its bin, e^{imp} times sqrt2 (1 where m = 0), and -1 for a conjugate; factors of bins."""
+        """Bin, e^{imp} sqrt2 (1 where m = 0) and -1 for a conjugate, of each order and ring; what parts of each bin count."""
         key = (x.dtype, x.device)
         if key not in self._tables:
             m, n = np.arange(self.bandwidth)[:, None], self.rings.nodes
@@ -72,39 +72,25 @@ class UnevenFourier:
             start = np.cumsum(size) - size
             bins = start + np.minimum(k, n - k)
             turn = np.where(m == 0, 1.0, 2**0.5) * np.exp(1j * m * self.rings.first)
-            half = np.full(size.sum(), 0.5)
-            half[start] = 1
-            half[(start + size - 1)[n % 2 == 0]] = 1
-            arrays = bins.ravel(), turn.real, turn.imag, np.where(k > n // 2, -1.0, 1.0), half[:, None]
-            index, *rest = (torch.from_numpy(array).to(x.device) for array in arrays)
-            self._tables[key] = index, *(array.to(x.dtype)[..., None] for array in rest)
+            half = np.full((size.sum(), 1, 2), 0.5)
+            half[np.concatenate((start, (start + size - 1)[n % 2 == 0]))] = 1, 0
+            arrays = turn.real[..., None], turn.imag[..., None], np.where(k > n // 2, -1.0, 1.0)[..., None], half
+            index = torch.from_numpy(bins.ravel()).to(x.device)
+            self._tables[key] = index, *(torch.from_numpy(array).to(x) for array in arrays)
         return self._tables[key]
 
     def analysis(self, samples: Tensor, out: Tensor, weights: Tensor | None) -> None:
         """Sums over the nodes of each ring, written to `out`, `(parts, rows, n, rings)`, of samples `(parts, n, nodes)`."""
-        index, cosine, sine, sign, _ = self._bins(samples)
         f, parts, start = samples.flatten(0, 1), [], 0
         for run in self.rings.runs():
             nodes, stop = int(self.rings.nodes[run.start]), start + int(self.rings.nodes[run].sum())
             parts.append(torch.fft.rfft(f[:, start:stop].unflatten(1, (-1, nodes))).flatten(1))
             start = stop
-        spectrum = torch.view_as_real(torch.cat(parts, dim=1)).transpose(0, 1).contiguous()  # (bins, signals, 2)
-        real, imaginary = spectrum.index_select(0, index).unflatten(0, (self.bandwidth, -1)).unbind(-1)
-        imaginary = imaginary * sign
-        if weights is not None:
-            cosine, sine = cosine * weights[:, None], sine * weights[:, None]
-        waves = torch.stack((real * cosine + imaginary * sine, real * sine - imaginary * cosine), dim=1)
-        out.copy_(waves.unflatten(3, samples.shape[:2]).permute(3, 0, 1, 4, 2).flatten(1, 2))
+        self._spread(torch.view_as_real(torch.cat(parts, dim=1)).transpose(0, 1).contiguous(), out, weights)
 
     def synthesis(self, waves: Tensor, weights: Tensor | None, out: Tensor) -> Tensor:
         """Sums over the orders at each node, written to `out`, `(parts, n, nodes)`."""
-        index, cosine, sine, sign, half = self._bins(waves)
-        if weights is not None:
-            cosine, sine = cosine * weights[:, None], sine * weights[:, None]
-        c, s = waves.unflatten(1, (-1, 2)).permute(2, 1, 4, 0, 3).flatten(3).unbind(0)  # (orders, rings, signals)
-        pairs = torch.stack((c * cosine + s * sine, (c * sine - s * cosine) * sign), dim=-1)
-        spectrum = pairs.new_zeros(len(half), *pairs.shape[2:]).index_add_(0, index, pairs.flatten(0, 1)) * half
-        bins, parts, start = torch.view_as_complex(spectrum).T, [], 0
+        bins, parts, start = torch.view_as_complex(self._gathered(waves, weights)).T, [], 0
         for run in self.rings.runs():
             nodes = int(self.rings.nodes[run.start])
             stop = start + (nodes // 2 + 1) * (run.stop - run.start)
@@ -112,3 +98,26 @@ class UnevenFourier:
             parts.append(torch.fft.irfft(rings, n=nodes, norm="forward").flatten(1))
             start = stop
         return out.copy_(torch.cat(parts, dim=1).view(out.shape))
+
+    def aliased(self, waves: Tensor, weights: Tensor) -> None:
+        """Analysis of the synthesis, weighted, in place: no nodes are visited, since an FFT there and back is a factor."""
+        self._spread(self._gathered(waves, None), waves, weights * torch.from_numpy(self.rings.nodes).to(weights))
+
+    def _gathered(self, waves: Tensor, weights: Tensor | None) -> Float[Tensor, "bins signals 2"]:
+        """Half spectra of all rings: waves that look alike added up."""
+        index, cosine, sine, sign, half = self._bins(waves)
+        if weights is not None:
+            cosine, sine = cosine * weights[:, None], sine * weights[:, None]
+        c, s = waves.unflatten(1, (-1, 2)).permute(2, 1, 4, 0, 3).flatten(3).unbind(0)  # (orders, rings, signals)
+        pairs = torch.stack((c * cosine + s * sine, (c * sine - s * cosine) * sign), dim=-1)
+        return pairs.new_zeros(len(half), *pairs.shape[2:]).index_add_(0, index, pairs.flatten(0, 1)).mul_(half)
+
+    def _spread(self, spectrum: Tensor, out: Tensor, weights: Tensor | None) -> None:
+        """Each order's part in half spectra, written to `out`: the transpose."""
+        index, cosine, sine, sign, _ = self._bins(out)
+        real, imaginary = spectrum.index_select(0, index).unflatten(0, (self.bandwidth, -1)).unbind(-1)
+        imaginary = imaginary * sign
+        if weights is not None:
+            cosine, sine = cosine * weights[:, None], sine * weights[:, None]
+        waves = torch.stack((real * cosine + imaginary * sine, real * sine - imaginary * cosine), dim=1)
+        out.copy_(waves.unflatten(3, (len(out), -1)).permute(3, 0, 1, 4, 2).flatten(1, 2))

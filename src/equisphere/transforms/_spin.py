@@ -9,9 +9,8 @@ from equisphere._precision import widened
 from equisphere.grids import Grid
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
 from equisphere.transforms._columns import uncolumns
-from equisphere.transforms._operator import transform
+from equisphere.transforms._operator import grid_name, transform
 from equisphere.transforms._rings import rings_of
-from equisphere.transforms._sht import SHT
 
 SpinCoefficients = Complex[Tensor, "*batch coefficients"]
 
@@ -36,8 +35,8 @@ class SpinSHT(nn.Module):
     south, y to the east). A wind (u eastward, v northward) is the vector v_theta + i v_phi = -v + i u.
 
     The tables come from a recurrence in the degree that starts at l = max(|m|, |s|), and is stable for every spin. They hold
-    about L^2 / 2 numbers for each ring, are made in float64, and are shared; dtype and device follow the input. Both directions
-    are differentiable to any order, the backward pass being the adjoint.
+    about L^2 numbers for each ring, are made in float64, and are shared; dtype and device follow the input. Both directions are
+    differentiable to any order, the backward pass being the adjoint.
 
     Args:
         grid: a grid of rings from `equisphere.grids`, HEALPix among them.
@@ -65,6 +64,7 @@ class SpinSHT(nn.Module):
         self.bandwidth = grid.bandwidth if bandwidth is None else _checks.positive_int(bandwidth, "bandwidth")
         self.tolerance = None if tolerance is None else _checks.fraction(tolerance, "tolerance")
         rings_of(grid)
+        grid_name(grid)  # known before any program is recorded
         if self.bandwidth > grid.max_bandwidth:
             raise ValueError(
                 f"bandwidth {self.bandwidth} is too large for {grid}: {grid.limit()}. "
@@ -101,24 +101,19 @@ class SpinSHT(nn.Module):
 
     @property
     def _signs(self) -> tuple[int, int, int]:
-        """By which E, B and the imaginary part of samples are multiplied: at spin s > 0 they are those of `e_b_modes`.
+        """What multiplies real and imaginary parts of coefficients over the real harmonics, and imaginary parts of samples.
 
-        A signal of spin -s is the conjugate of one of spin s, whose coefficients over the real harmonics are (-1)^s times the
-        conjugates.
+        At spin s > 0 they are E and B then, as in `e_b_modes`. A signal of spin -s is the conjugate of one of spin s, whose
+        coefficients are (-1)^s times the conjugates. At spin 0 both parts are signals of their own.
         """
+        if self.spin >= 0:
+            return (-1, -1, 1) if self.spin else (1, 1, 1)
         parity = 1 - 2 * (self.spin % 2)
-        return (-1, -1, 1) if self.spin > 0 else (-parity, parity, -1)
-
-    @property
-    def _scalar(self) -> SHT:
-        """The transform of spin 0."""
-        return SHT(self.grid, self.bandwidth, self.tolerance)
+        return -parity, parity, -1
 
     def _from_grid(self, signal: Tensor, weighted: bool) -> Tensor:
         _checks.samples_on(signal, self.grid)
         signal = _complex(signal)
-        if self.spin == 0:
-            return self._scalar._from_grid(signal, weighted)
         e, b, conjugate = self._signs
         nodes = len(self.grid.shape)
         parts = torch.stack((signal.real, conjugate * signal.imag)).reshape(2, -1, *self.grid.shape)
@@ -132,8 +127,6 @@ class SpinSHT(nn.Module):
                 f"coefficients of spin signals are complex, got {coefficients.dtype}. `es.transforms.to_complex_basis` makes "
                 "complex ones of the real ones of a real signal, `from_e_b_modes` of those of E and B."
             )
-        if self.spin == 0:
-            return self._scalar._to_grid(coefficients, weighted)
         e, b, conjugate = self._signs
         a = to_real_basis(coefficients)
         modes = torch.stack((e * a.real, b * a.imag)).reshape(2, -1, a.shape[-1])
@@ -141,7 +134,10 @@ class SpinSHT(nn.Module):
         return torch.complex(f[0], conjugate * f[1]).reshape(*coefficients.shape[:-1], *self.grid.shape)
 
     def _transform(self, x: Tensor, to_grid: bool, weighted: bool) -> Tensor:
-        return transform(x, self.grid, self.bandwidth, to_grid, weighted, self.tolerance, abs(self.spin))
+        arguments = self.grid, self.bandwidth, to_grid, weighted, self.tolerance
+        if self.spin:
+            return transform(x, *arguments, abs(self.spin))
+        return transform(x.flatten(-2), *arguments).unflatten(-1, (2, -1))
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""

@@ -12,6 +12,7 @@ Coefficients `(L*L, 2, n)` hold E and B of n signals, samples `(*grid.shape, 2, 
 
 from functools import cached_property, lru_cache
 from math import pi, prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from equisphere.grids import Grid, RingGrid
 from equisphere.harmonics import wigner_d_orders
 from equisphere.transforms._engine import CHUNK_NUMBERS, FEWEST_SIGNALS
 from equisphere.transforms._engines import TOLERANCE
-from equisphere.transforms._fourier import Fourier, fourier
+from equisphere.transforms._fourier import fourier
 from equisphere.transforms._layout import Layout
 from equisphere.transforms._refinement import chebyshev, chebyshev_steps, spectrum_bounds
 from equisphere.transforms._rings import UnevenFourier, rings_of
@@ -35,9 +36,9 @@ class SpinRingEngine:
     def __init__(self, grid: Grid, bandwidth: int, spin: int) -> None:
         self.grid, self.bandwidth, self.spin = grid, bandwidth, spin
         self.rings = rings_of(grid)
-        even = isinstance(grid, RingGrid)
-        self.fourier: Fourier | UnevenFourier
-        self.fourier = fourier(grid.nlon, bandwidth) if even else UnevenFourier(self.rings, bandwidth)
+        self.fourier: Any = UnevenFourier(self.rings, bandwidth)
+        if isinstance(grid, RingGrid):
+            self.fourier = fourier(grid.nlon, bandwidth)
         self.layout = Layout(bandwidth, self.fourier.groups, 1)
         orders = np.concatenate(self.fourier.groups)
         self._orders = [orders[block.orders] for block in self.layout.blocks]
@@ -109,19 +110,13 @@ class SpinRingEngine:
         """Samples Q and U of E and B; `weighted` multiplies them by the quadrature weights (adjoint of analysis)."""
         n, nodes = c.shape[-1], self.grid.shape
         c = c.transpose(0, 1).reshape(-1, n)
-        rows, _, _, factor = self._index(c)
         wigner, weights = self._weighing(c, weighted)
         f = c.new_empty(2, n, *nodes)
         for part in self._chunks(c, n):
-            few = part.stop - part.start
-            terms = (c[:, part].index_select(0, rows).view(-1, 2, 2, few) * factor).view(-1, 4 * few)
-            waves = workspace("waves", c, self.bandwidth, 4 * few, len(self.rings.nodes))
-            for block, table in zip(self.layout.blocks, wigner, strict=True):
-                here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (-1, 2 * block.terms))
-                torch.bmm(here.mT, table, out=waves[block.orders])
-            whole = few == n
-            samples = f if whole else c.new_empty(2, few, *nodes)
-            self.fourier.synthesis(waves.view(1, -1, 2 * few, waves.shape[-1]), weights, samples.view(1, -1, *nodes))
+            waves = self._waves(c[:, part], wigner)
+            whole = waves.shape[2] == 2 * n
+            samples = f if whole else c.new_empty(2, part.stop - part.start, *nodes)
+            self.fourier.synthesis(waves, weights, samples.view(1, -1, *nodes))
             if not whole:
                 f[:, part] = samples
         return f.movedim((0, 1), (-2, -1))
@@ -129,22 +124,51 @@ class SpinRingEngine:
     def from_grid(self, f: Float[Tensor, "*grid 2 n"], weighted: bool) -> Float[Tensor, "coefficients 2 n"]:
         """Sums over the samples, the transpose; `weighted` makes them the quadrature of analysis."""
         f = f.movedim((-2, -1), (0, 1)).contiguous()
-        n, size = f.shape[1], self.bandwidth**2
-        _, first, second, factor = self._index(f)
         wigner, weights = self._weighing(f, weighted)
-        c = f.new_empty(2 * size, n)
-        for part in self._chunks(f, n):
-            few = part.stop - part.start
-            waves = workspace("waves", f, self.bandwidth, 4 * few, len(self.rings.nodes))
-            samples = f[:, part].reshape(1, -1, *self.grid.shape)
-            self.fourier.analysis(samples, waves.view(1, -1, 2 * few, waves.shape[-1]), weights)
-            terms = f.new_empty(2 * self.layout.rows, 4 * few)
-            for block, table in zip(self.layout.blocks, wigner, strict=True):
-                here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (-1, 2 * block.terms))
-                torch.bmm(table, waves[block.orders].mT, out=here)
-            rows = (terms.view(-1, 2, 2, few) * factor).view(-1, few)
-            torch.add(rows.index_select(0, first), rows.index_select(0, second), out=c[:, part])
+        c = f.new_empty(2 * self.bandwidth**2, f.shape[1])
+        for part in self._chunks(f, f.shape[1]):
+            waves = self._room(f, part.stop - part.start)
+            self.fourier.analysis(f[:, part].reshape(1, -1, *self.grid.shape), waves, weights)
+            self._sums(waves, wigner, c[:, part])
         return c.unflatten(0, (2, -1)).transpose(0, 1)
+
+    def gram(self, c: Float[Tensor, "coefficients 2 n"]) -> Float[Tensor, "coefficients 2 n"]:
+        """Y^H W Y c, on rings of uneven lengths: without going through samples."""
+        n = c.shape[-1]
+        c = c.transpose(0, 1).reshape(-1, n)
+        wigner, weights = self._wigner(c, False), self._weights(c)
+        out = torch.empty_like(c)
+        for part in self._chunks(c, n):
+            waves = self._waves(c[:, part], wigner)
+            self.fourier.aliased(waves, weights)
+            self._sums(waves, wigner, out[:, part])
+        return out.unflatten(0, (2, -1)).transpose(0, 1)
+
+    def _room(self, x: Tensor, signals: int) -> Float[Tensor, "1 rows both_of_n rings"]:
+        """Room for what lies between the two steps: Q and U of all signals, side by side."""
+        return workspace("waves", x, 1, 2 * self.bandwidth, 2 * signals, len(self.rings.nodes))
+
+    def _waves(self, c: Float[Tensor, "both n"], wigner: list[Tensor]) -> Float[Tensor, "1 rows both_of_n rings"]:
+        rows, _, _, factor = self._index(c)
+        waves = self._room(c, c.shape[1])
+        flat = waves.view(self.bandwidth, 4 * c.shape[1], -1)
+        terms = (c.index_select(0, rows).view(-1, 2, 2, c.shape[1]) * factor).view(-1, flat.shape[1])
+        for block, table in zip(self.layout.blocks, wigner, strict=True):
+            here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (-1, 2 * block.terms))
+            torch.bmm(here.mT, table, out=flat[block.orders])
+        return waves
+
+    def _sums(
+        self, waves: Float[Tensor, "1 rows both_of_n rings"], wigner: list[Tensor], out: Float[Tensor, "both n"]
+    ) -> None:
+        _, first, second, factor = self._index(waves)
+        flat = waves.view(self.bandwidth, 4 * out.shape[1], -1)
+        terms = waves.new_empty(2 * self.layout.rows, flat.shape[1])
+        for block, table in zip(self.layout.blocks, wigner, strict=True):
+            here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (-1, 2 * block.terms))
+            torch.bmm(table, flat[block.orders].mT, out=here)
+        rows = (terms.view(-1, 2, 2, out.shape[1]) * factor).view(-1, out.shape[1])
+        torch.add(rows.index_select(0, first), rows.index_select(0, second), out=out)
 
     def _chunks(self, x: Tensor, signals: int) -> list[slice]:
         size = signals
@@ -170,7 +194,7 @@ class RefinedSpinEngine:
 
     def _gram(self, c: Float[Tensor, "coefficients 2 n"]) -> Float[Tensor, "coefficients 2 n"]:
         """Y^H W Y c; c itself in the degrees below s, which have no harmonics."""
-        product = self.engine.from_grid(self.engine.to_grid(c, weighted=True), weighted=False)
+        product = self.engine.gram(c)
         none = torch.arange(len(c), device=c.device)[:, None, None] < self.engine.spin**2
         return torch.where(none, c, product)
 
