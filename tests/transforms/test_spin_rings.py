@@ -11,7 +11,7 @@ from equisphere.transforms._operator import grid_name, transform
 from equisphere.transforms._spin_rings import SpinRingEngine
 
 #: folded and plain products with cosines, an odd number of longitudes, and the FFT
-GRIDS = [(7, 10, 20), (16, 24, 48), (5, 6, 13), (12, 64, 128), (3, 4, 101)]
+GRIDS = [(7, 10, 20), (7, 11, 20), (16, 24, 48), (5, 6, 13), (12, 64, 128), (3, 4, 101)]
 
 
 def columns(c):
@@ -22,24 +22,27 @@ def columns(c):
 @pytest.mark.parametrize(("L", "nlat", "nlon"), GRIDS)
 @pytest.mark.parametrize("spin", [1, 2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_samples_are_sums_over_the_harmonics(L, nlat, nlon, spin, dtype):
+@pytest.mark.parametrize("parity", [False, True])
+def test_samples_are_sums_over_the_harmonics(L, nlat, nlon, spin, dtype, parity):
     """Q + iU = -sum (E + iB)_lm sY_lm, and analysis takes them back. Many signals are cut to pieces on the way."""
     grid = es.grids.GaussLegendre(L, nlat=nlat, nlon=nlon)
     c = randn(70, 2, L * L, dtype=dtype)
     c[..., : spin**2] = 0
-    f = SpinRingEngine(grid, L, spin).to_grid(columns(c), weighted=False)
+    engine = SpinRingEngine(grid, L, spin, parity)
+    f = engine.to_grid(columns(c), weighted=False)
     found = torch.complex(*f.permute(2, 3, 0, 1).double())
     limit = 1e-13 if dtype == torch.float64 else 1e-6
     wanted = (from_e_b_modes(c.double()) @ spin_harmonics(grid, L, spin).T).unflatten(1, grid.shape)
     assert relative_error(found, wanted) < limit
-    back = SpinRingEngine(grid, L, spin).from_grid(f, weighted=True)
+    back = engine.from_grid(f, weighted=True)
     assert relative_error(back, columns(c)) < limit
 
 
 @pytest.mark.parametrize(("L", "nlat", "nlon"), GRIDS)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_each_direction_is_the_transpose_of_the_other(L, nlat, nlon, weighted):
-    engine = SpinRingEngine(es.grids.GaussLegendre(L, nlat=nlat, nlon=nlon), L, 1)
+@pytest.mark.parametrize("parity", [False, True])
+def test_each_direction_is_the_transpose_of_the_other(L, nlat, nlon, weighted, parity):
+    engine = SpinRingEngine(es.grids.GaussLegendre(L, nlat=nlat, nlon=nlon), L, 1, parity)
     c, f = randn(L * L, 2, 3), randn(nlat, nlon, 2, 3)
     forth, back = (engine.to_grid(c, weighted) * f).sum(), (c * engine.from_grid(f, weighted)).sum()
     assert abs(float(forth - back)) < 1e-11

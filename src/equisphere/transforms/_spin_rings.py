@@ -21,9 +21,10 @@ from torch import Tensor
 
 from equisphere.grids import Grid, RingGrid
 from equisphere.harmonics import wigner_d_orders
-from equisphere.transforms._engine import CHUNK_NUMBERS, FEWEST_SIGNALS
+from equisphere.transforms._engine import CHUNK_NUMBERS, FEWEST_SIGNALS, PARITY_LIMIT, PIECE_NUMBERS
 from equisphere.transforms._engines import TOLERANCE
 from equisphere.transforms._fourier import fourier
+from equisphere.transforms._halves import Halves
 from equisphere.transforms._layout import Layout
 from equisphere.transforms._refinement import chebyshev, chebyshev_steps, spectrum_bounds
 from equisphere.transforms._rings import UnevenFourier, rings_of
@@ -31,21 +32,30 @@ from equisphere.transforms._workspace import workspace
 
 
 class SpinRingEngine:
-    """Synthesis and its transpose on one grid of rings at one band limit and spin s > 0; tables of L^2 numbers a ring."""
+    """Synthesis and its transpose on one grid of rings at one band limit and spin s > 0; tables of L^2 numbers a ring.
 
-    def __init__(self, grid: Grid, bandwidth: int, spin: int) -> None:
+    W(pi - theta) = (-1)^{l+m+s} W(theta), and X has the opposite sign: with parities apart, of each degree the even part of
+    samples about the equator meets one of the two, the odd part the other, and northern rings are enough.
+    """
+
+    def __init__(self, grid: Grid, bandwidth: int, spin: int, parity: bool | None = None) -> None:
         self.grid, self.bandwidth, self.spin = grid, bandwidth, spin
         self.rings = rings_of(grid)
         self.fourier: Any = UnevenFourier(self.rings, bandwidth)
         if isinstance(grid, RingGrid):
             self.fourier = fourier(grid.nlon, bandwidth)
+        parity = bandwidth >= PARITY_LIMIT if parity is None else parity
+        self.halves = Halves(self.rings.colatitudes, isinstance(grid, RingGrid) and parity)
         self.layout = Layout(bandwidth, self.fourier.groups, 1)
         orders = np.concatenate(self.fourier.groups)
         self._orders = [orders[block.orders] for block in self.layout.blocks]
         self._tables: dict[tuple, list[Tensor]] = {}
 
     def _wigner(self, x: Tensor, weighted: bool) -> list[Tensor]:
-        """W, and below it X, of each block `(orders, 2 degrees, rings)`, times the quadrature weights if `weighted`."""
+        """W, and below it X, of each block `(orders, 2 degrees, rings)`, times the quadrature weights if `weighted`.
+
+        With parities apart, what meets the even part, and below it what meets the odd one.
+        """
         key = (x.dtype, x.device, weighted)
         if key not in self._tables:
             if weighted:
@@ -55,7 +65,7 @@ class SpinRingEngine:
         return self._tables[key]
 
     def _weights(self, x: Tensor) -> Float[Tensor, "rings"]:
-        return torch.from_numpy(self.rings.weights).to(x)
+        return torch.from_numpy(self.rings.weights[: self.halves.north]).to(x)
 
     def _weighing(self, x: Tensor, weighted: bool) -> tuple[list[Tensor], Tensor | None]:
         """Tables, and the weights that the Fourier step is to multiply by, where it can on its way."""
@@ -63,7 +73,7 @@ class SpinRingEngine:
         return self._wigner(x, weighted and not there), self._weights(x) if there else None
 
     def _made(self) -> list[np.ndarray]:
-        L, s, theta = self.bandwidth, self.spin, self.rings.colatitudes
+        L, s, theta = self.bandwidth, self.spin, self.rings.colatitudes[: self.halves.north]
         scale = (-1) ** s * np.sqrt((2 * np.arange(L) + 1) / (4 * pi))
         made = []
         for block, m in zip(self.layout.blocks, self._orders, strict=True):
@@ -73,6 +83,9 @@ class SpinRingEngine:
             both = np.stack((-(p + q) / 2, np.where(m[:, None, None] > 0, (q - p) / 2, 0)), axis=1)
             both = np.concatenate((both, np.zeros_like(both[..., :1])), axis=-1)
             picked = np.take_along_axis(both, np.minimum(degree, L)[:, None, None, :], axis=-1)
+            if self.halves.parities == 2:
+                is_even = ((degree + m[:, None] + s) % 2 == 0)[:, None, None]
+                picked = np.where(is_even, picked, picked[:, ::-1])
             made.append(picked.swapaxes(2, 3).reshape(len(m), -1, len(theta)))
         return made
 
@@ -95,8 +108,9 @@ class SpinRingEngine:
             for i, m in enumerate(orders):
                 first = 2 * (block.rows.start + i * block.terms)
                 l = np.arange(m, min(m + block.terms, L))
-                w = first + np.arange(len(l))
-                x = w + block.terms
+                odd = (l + m + self.spin) % 2 * (self.halves.parities - 1)
+                w = first + np.arange(len(l)) + odd * block.terms
+                x = first + np.arange(len(l)) + (1 - odd) * block.terms
                 cosine, sine = l * l + l + m, l * l + l - m
                 terms[w] = np.stack((cosine, cosine + size, sine, sine + size), 1).reshape(-1, 2, 2)
                 terms[x] = np.stack((sine + size, sine, cosine + size, cosine), 1).reshape(-1, 2, 2)
@@ -116,7 +130,12 @@ class SpinRingEngine:
             waves = self._waves(c[:, part], wigner)
             whole = waves.shape[2] == 2 * n
             samples = f if whole else c.new_empty(2, part.stop - part.start, *nodes)
-            self.fourier.synthesis(waves, weights, samples.view(1, -1, *nodes))
+            for piece in self._pieces(waves):
+                here, rows = waves[:, :, piece], samples.view(-1, *nodes)[piece]
+                if self.halves.parities == 1:
+                    self.fourier.synthesis(here, weights, rows[None])
+                else:
+                    self.halves.unfold(self.fourier.synthesis(here, weights), rows)
             if not whole:
                 f[:, part] = samples
         return f.movedim((0, 1), (-2, -1))
@@ -128,7 +147,9 @@ class SpinRingEngine:
         c = f.new_empty(2 * self.bandwidth**2, f.shape[1])
         for part in self._chunks(f, f.shape[1]):
             waves = self._room(f, part.stop - part.start)
-            self.fourier.analysis(f[:, part].reshape(1, -1, *self.grid.shape), waves, weights)
+            samples = f[:, part].reshape(-1, *self.grid.shape)
+            for piece in self._pieces(waves):
+                self.fourier.analysis(self.halves.fold(samples[piece]), waves[:, :, piece], weights)
             self._sums(waves, wigner, c[:, part])
         return c.unflatten(0, (2, -1)).transpose(0, 1)
 
@@ -144,31 +165,42 @@ class SpinRingEngine:
             self._sums(waves, wigner, out[:, part])
         return out.unflatten(0, (2, -1)).transpose(0, 1)
 
-    def _room(self, x: Tensor, signals: int) -> Float[Tensor, "1 rows both_of_n rings"]:
+    def _room(self, x: Tensor, signals: int) -> Float[Tensor, "parities rows both_of_n rings"]:
         """Room for what lies between the two steps: Q and U of all signals, side by side."""
-        return workspace("waves", x, 1, 2 * self.bandwidth, 2 * signals, len(self.rings.nodes))
+        return workspace("waves", x, self.halves.parities, 2 * self.bandwidth, 2 * signals, self.halves.north)
 
-    def _waves(self, c: Float[Tensor, "both n"], wigner: list[Tensor]) -> Float[Tensor, "1 rows both_of_n rings"]:
+    def _waves(
+        self, c: Float[Tensor, "both n"], wigner: list[Tensor]
+    ) -> Float[Tensor, "parities rows both_of_n rings"]:
         rows, _, _, factor = self._index(c)
         waves = self._room(c, c.shape[1])
-        flat = waves.view(self.bandwidth, 4 * c.shape[1], -1)
-        terms = (c.index_select(0, rows).view(-1, 2, 2, c.shape[1]) * factor).view(-1, flat.shape[1])
+        flat = waves.view(len(waves), self.bandwidth, 4 * c.shape[1], -1)
+        terms = c.index_select(0, rows).view(-1, 2, 2, c.shape[1]).mul_(factor).view(-1, flat.shape[2])
         for block, table in zip(self.layout.blocks, wigner, strict=True):
-            here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (-1, 2 * block.terms))
-            torch.bmm(here.mT, table, out=flat[block.orders])
+            here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (len(table), len(flat), -1))
+            for half, part in enumerate(table.chunk(len(flat), dim=1)):
+                torch.bmm(here[:, half].mT, part, out=flat[half, block.orders])
         return waves
 
     def _sums(
-        self, waves: Float[Tensor, "1 rows both_of_n rings"], wigner: list[Tensor], out: Float[Tensor, "both n"]
+        self, waves: Float[Tensor, "parities rows both_of_n rings"], wigner: list[Tensor], out: Float[Tensor, "both n"]
     ) -> None:
         _, first, second, factor = self._index(waves)
-        flat = waves.view(self.bandwidth, 4 * out.shape[1], -1)
-        terms = waves.new_empty(2 * self.layout.rows, flat.shape[1])
+        flat = waves.view(len(waves), self.bandwidth, 4 * out.shape[1], -1)
+        terms = workspace("terms", waves, 2 * self.layout.rows, flat.shape[2])
         for block, table in zip(self.layout.blocks, wigner, strict=True):
-            here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (-1, 2 * block.terms))
-            torch.bmm(table, flat[block.orders].mT, out=here)
-        rows = (terms.view(-1, 2, 2, out.shape[1]) * factor).view(-1, out.shape[1])
+            here = terms[2 * block.rows.start : 2 * block.rows.stop].unflatten(0, (len(table), len(flat), -1))
+            for half, part in enumerate(table.chunk(len(flat), dim=1)):
+                torch.bmm(part, flat[half, block.orders].mT, out=here[:, half])
+        rows = terms.view(-1, 2, 2, out.shape[1]).mul_(factor).view(-1, out.shape[1])
         torch.add(rows.index_select(0, first), rows.index_select(0, second), out=out)
+
+    def _pieces(self, waves: Tensor) -> list[slice]:
+        """Rows of samples that go through the Fourier step together, as in `RingEngine`."""
+        rows = size = waves.shape[2]
+        if waves.device.type == "cpu" and isinstance(self.grid, RingGrid):
+            size = max(1, PIECE_NUMBERS // prod(self.grid.shape)) | 1
+        return [slice(i, min(i + size, rows)) for i in range(0, rows, size)]
 
     def _chunks(self, x: Tensor, signals: int) -> list[slice]:
         size = signals
