@@ -35,8 +35,8 @@ class SpinSHT(nn.Module):
     south, y to the east). A wind (u eastward, v northward) is the vector v_theta + i v_phi = -v + i u.
 
     The tables come from a recurrence in the degree that starts at l = max(|m|, |s|), and is stable for every spin. They hold
-    about L^2 numbers for each ring, are made in float64, and are shared; dtype and device follow the input. Both directions are
-    differentiable to any order, the backward pass being the adjoint.
+    about L^2 numbers for each ring, half of that from L = 96 on, are made in float64, and are shared; dtype and device follow
+    the input. Both directions are differentiable to any order, the backward pass being the adjoint.
 
     Args:
         grid: a grid of rings from `equisphere.grids`, HEALPix among them.
