@@ -1,15 +1,16 @@
 """The alignment of shapes by the features of a trained network (Esteves et al. 2018, section 5.4); writes docs/alignment.md.
 
-    EQUISPHERE_DATA=folder python docs/write_alignment.py [--recipes modelnet10 shapes69] [--epochs 4] [--weights FILE]
+    EQUISPHERE_DATA=folder python docs/write_alignment.py [--recipes modelnet10 shapes69] [--epochs 4] [--run FOLDER]
 
-For each recipe a network is trained to tell classes apart, on shapes turned about the vertical alone, or read from FILE.
-Then pairs of validation shapes are drawn, of each class alike; the second of each is turned by a random rotation, and
-`align` is asked for it, from the lifted shapes themselves and from the feature maps after each block. Errors are angles
-between the rotation found and the true one; between two objects of a class the true one is that between the orientations
-that the data give them.
+For each recipe a network is trained to tell classes apart, on shapes turned about the vertical alone, or taken from a run of
+`equisphere train`. Then pairs of validation shapes are drawn, of each class alike; the second of each is turned by a random
+rotation, and `align` is asked for it, from the lifted shapes themselves and from the feature maps after the last two blocks.
+Errors are angles between the rotation found and the true one; between two objects of a class the true one is that between
+the orientations that the data give them.
 """
 
 import argparse
+import json
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -59,19 +60,17 @@ def errors(a: Tensor, b: Tensor, R: Tensor) -> np.ndarray:
     return np.degrees(2 * np.arcsin(np.minimum(chord / 8**0.5, 1)))
 
 
-def rows(name: str, epochs: int, number: int, weights: str | None) -> list[str]:
+def rows(name: str, epochs: int, number: int, folder: str | None) -> list[str]:
     """The table's lines for the shapes of one recipe."""
     recipe = train.RECIPES[name].changed(epochs=epochs)
     data = recipe.load()
-    if weights:
-        model, _ = models.load(weights)
-        told = f"`{Path(weights).parent.name}`"
-    else:
-        run = train.fit(recipe, tempfile.mkdtemp(), data, progress=False)
-        model, told = (
-            run.model,
-            f"{epochs} epochs, {100 * run.figures['test_accuracy']['SO3']:.1f} % right in any orientation",
-        )
+    folder = folder or str(train.fit(recipe, tempfile.mkdtemp(), data, progress=False).folder)
+    model, _ = models.load(Path(folder, "model.safetensors"))
+    figures, trained = (json.loads(Path(folder, f"{part}.json").read_text()) for part in ("figures", "recipe"))
+    told = (
+        f"trained for {trained['epochs']} epochs on shapes {'in any orientation' if trained['rotated'] else 'upright'}, "
+        f"{100 * figures['test_accuracy']['SO3']:.1f} % right in any orientation"
+    )
     model = model.eval()
     generator = torch.Generator().manual_seed(0)
     points, labels = data.validation.points, data.validation.labels
@@ -86,15 +85,15 @@ def rows(name: str, epochs: int, number: int, weights: str | None) -> list[str]:
     found = []
     for kind, (a, b) in kinds.items():
         turned = b @ R.mT
-        for blocks in range(len(model.blocks) + 1):
+        for blocks in (0, len(model.blocks) - 1, len(model.blocks)):
             x, y = features(model, a, blocks), features(model, turned, blocks)
             by = f"after block {blocks}" if blocks else "the lifted shapes"
             error = errors(x, y, R)
             low, middle, high = np.percentile(error, (25, 50, 75))
             limit = round(x.shape[-1] ** 0.5)
             near = 100 * (error < 30).mean()
-            quartiles = f"{low:.2g} | {middle:.2g} | {high:.2g} | {near:.0f}"
-            cells = f"{name}, {kind} | {by} | {x.shape[1]} | {limit} | {quartiles}"
+            quartiles = " | ".join(f"{e:.2g}" if e < 99.5 else f"{e:.0f}" for e in (low, middle, high))
+            cells = f"{name}, {kind} | {by} | {x.shape[1]} | {limit} | {quartiles} | {near:.0f}"
             found.append(f"| {cells} |")
             print(found[-1], flush=True)
     return [*found, f"\n{name}: {len(first)} pairs; {told}.\n"]
@@ -106,11 +105,11 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", default=["modelnet10"])
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--pairs", type=int, default=12, help="of each class")
-    parser.add_argument("--weights", help="a checkpoint in place of a training, for one recipe")
+    parser.add_argument("--run", help="folder of a finished run of the recipe, in place of a training")
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     torch.manual_seed(0)
-    parts = [rows(name, options.epochs, options.pairs, options.weights) for name in options.recipes]
+    parts = [rows(name, options.epochs, options.pairs, options.run) for name in options.recipes]
     head = (
         "| pair | aligned by | channels | band limit | lower quartile, degrees | median | upper quartile | % below 30 |"
     )
