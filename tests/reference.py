@@ -1,13 +1,13 @@
 """Plain counterparts of the fast code, built from `equisphere.harmonics`, which is tested against SciPy and e3nn."""
 
-from math import pi
+from math import pi, sqrt
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from equisphere.grids import ClenshawCurtis, DriscollHealy, GaussLegendre, RingGrid
-from equisphere.harmonics import complex_harmonics, real_harmonics
+from equisphere.grids import ClenshawCurtis, DriscollHealy, GaussLegendre, Grid, RingGrid
+from equisphere.harmonics import complex_harmonics, real_harmonics, wigner_d
 
 #: every kind of grid; called with `nlat=` and `nlon=`, or with a bandwidth
 KINDS = {
@@ -34,6 +34,20 @@ def harmonics_at(points: Tensor, bandwidth: int, complex_: bool = False) -> Tens
     basis = complex_harmonics if complex_ else real_harmonics
     Y = torch.from_numpy(basis(bandwidth, np.arctan2(np.hypot(x, y), z), np.arctan2(y, x)))
     return Y.reshape(*points.shape[:-1], -1)
+
+
+def spin_harmonics(grid: Grid, L: int, spin: int) -> Tensor:
+    """sY_lm at the nodes `(nodes, L*L)`: (-1)^s sqrt((2l+1) / 4 pi) d^l_{m,-s} e^{i m phi}, from the reference Wigner d."""
+    theta, phi = grid.colatitudes.numpy(), grid.longitudes.numpy()
+    if isinstance(grid, RingGrid):
+        theta, phi = (x.ravel() for x in np.meshgrid(theta, phi, indexing="ij"))
+    Y = np.zeros((len(theta), L * L), complex)
+    for angle in np.unique(theta):
+        here = theta == angle
+        for l in range(abs(spin), L):
+            d = (-1) ** spin * sqrt((2 * l + 1) / (4 * pi)) * wigner_d(l, angle)[:, l - spin]
+            Y[np.ix_(here, range(l * l, (l + 1) ** 2))] = d * np.exp(1j * np.outer(phi[here], np.arange(-l, l + 1)))
+    return torch.from_numpy(Y)
 
 
 def quadrature(f: Tensor, grid: RingGrid, bandwidth: int) -> Tensor:

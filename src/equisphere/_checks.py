@@ -31,6 +31,19 @@ def count(value: object, name: str) -> int:
     return int(value.__index__())
 
 
+def spin(value: object, bandwidth: int, name: str = "spin") -> int:
+    """Return `value` as an int, or say why it is no spin of signals of this band limit."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(f"{name} must be an integer, got {value!r}.")
+    number = int(value.__index__())
+    if abs(number) >= bandwidth:
+        raise ValueError(
+            f"{name} must lie between {1 - bandwidth} and {bandwidth - 1} at bandwidth {bandwidth}, got "
+            f"{number}: a signal of spin s has degrees l >= |s| alone."
+        )
+    return number
+
+
 def fraction(value: object, name: str) -> float:
     """Return `value` as a float, or say why it does not lie between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
@@ -58,6 +71,20 @@ def bandwidth_of(coefficients: Tensor, name: str = "coefficients") -> int:
     if coefficients.numel() == 0:
         raise ValueError(
             f"{name} must hold at least one signal, got an empty batch of shape {tuple(coefficients.shape)}."
+        )
+    return bandwidth
+
+
+def wigner_bandwidth_of(f: Tensor, name: str = "f") -> int:
+    """Band limit L of flat complex Wigner coefficients `(..., L (4 L^2 - 1) / 3)` of one function or more."""
+    floating(f, name)
+    size = f.shape[-1] if f.ndim else 0
+    bandwidth = round((3 * size / 4) ** (1 / 3))  # the cube of which is L^3 - L / 4
+    if not f.is_complex() or f.numel() == 0 or bandwidth * (4 * bandwidth**2 - 1) // 3 != size:
+        raise ValueError(
+            f"{name} must hold complex Wigner coefficients, L (4 L^2 - 1) / 3 numbers (1, 10, 35, 84, ..) of at least one "
+            f"function, got {f.dtype} {tuple(f.shape)}. Samples on a grid of rotations go through "
+            "`es.transforms.SO3Transform(L)` first."
         )
     return bandwidth
 

@@ -12,7 +12,8 @@ from reference import harmonics_at, randn, relative_error, unit_points
 import equisphere as es
 from equisphere import interop
 from equisphere.grids import ClenshawCurtis, DriscollHealy, GaussLegendre
-from equisphere.transforms import VectorSHT, to_complex_basis, to_real_basis
+from equisphere.harmonics import so3_degrees_and_orders
+from equisphere.transforms import SO3Transform, VectorSHT, section, spin_components, to_complex_basis, to_real_basis
 
 EXACT = 1e-12
 BACK_AND_FORTH = {
@@ -149,6 +150,23 @@ def test_pyshtools(normalization, csphase, dtype):
         assert relative_error(interop.from_pyshtools(back.coeffs, back.normalization, back.csphase), c) < EXACT
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # it takes logarithms of what it then does not use
+@pytest.mark.parametrize("N", [1, 3, 5])
+def test_s2fft_on_so3(N):
+    """Its function at its rotations is the sum of the functions that `SO3Transform` stands on."""
+    s2fft = quietly("s2fft")
+    L = 5
+    order = torch.from_numpy(so3_degrees_and_orders(L)[2])
+    f = randn(SO3Transform(L).size, dtype=torch.complex128) * (order.abs() < N)
+    flmn = interop.to_s2fft_wigner(f, N)
+    assert relative_error(interop.from_s2fft_wigner(flmn), f) < EXACT
+    theirs = s2fft.wigner.inverse(flmn, L, N, sampling="dh", method="numpy")
+    grid = DriscollHealy(nlat=2 * L, nlon=2 * L - 1)
+    gammas = 2 * np.pi * torch.arange(2 * N - 1, dtype=torch.float64) / (2 * N - 1)
+    ours = torch.stack([section(spin_components(f, N - 1), grid, gamma) for gamma in gammas])
+    assert relative_error(torch.from_numpy(np.asarray(theirs)), ours) < EXACT
+
+
 @pytest.mark.parametrize("normalization", ["integral", "component", "norm"])
 def test_e3nn(normalization):
     """The function of the same points (x, y, z), whichever axis is the pole."""
@@ -231,6 +249,9 @@ def test_named_grids():
         (lambda: interop.from_torch_harmonics(torch.ones(3, 4) + 0j), r"\(..., L, L\)"),
         (lambda: interop.from_torch_harmonics(torch.ones(4, 4)), "must be complex"),
         (lambda: interop.from_s2fft(np.ones((3, 4)) + 0j), r"\(..., L, 2L - 1\)"),
+        (lambda: interop.to_s2fft_wigner(torch.ones(10)), "complex Wigner coefficients"),
+        (lambda: interop.to_s2fft_wigner(torch.ones(10) + 0j, 3), "not be above the band limit 2, got 3"),
+        (lambda: interop.from_s2fft_wigner(np.ones((2, 2, 3)) + 0j), r"\(..., 2 N - 1, L, 2 L - 1\)"),
         (lambda: interop.to_pyshtools(torch.ones(4), "four-pi"), "4pi"),
         (lambda: interop.to_pyshtools(torch.ones(4), csphase=0), "csphase must be 1"),
         (lambda: interop.from_pyshtools(np.ones((3, 3))), r"\(..., 2, L, L\)"),

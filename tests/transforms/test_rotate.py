@@ -6,6 +6,7 @@ import torch
 from reference import KINDS, SPECIAL_ROTATIONS, about_z, from_euler, harmonics_at, randn, relative_error, unit_points
 
 import equisphere as es
+from equisphere.transforms import to_complex_basis
 
 every_rotation = pytest.mark.parametrize("name", SPECIAL_ROTATIONS)
 every_dtype = pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
@@ -100,6 +101,7 @@ def test_leading_dimensions_broadcast(c_shape, R_shape, out):
     all_c, all_R = c.expand(*out, 25).reshape(-1, 25), R.expand(*out, 3, 3).reshape(-1, 3, 3)
     one_by_one = torch.stack([es.rotate(*pair) for pair in zip(all_c, all_R, strict=True)])
     assert torch.allclose(turned.reshape(-1, 25), one_by_one, rtol=0, atol=1e-14)
+    assert torch.allclose(es.rotate(to_complex_basis(c), R), to_complex_basis(turned), rtol=0, atol=1e-14)
 
 
 def test_precisions_mix():

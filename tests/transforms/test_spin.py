@@ -6,7 +6,7 @@ import healpy
 import numpy as np
 import pytest
 import torch
-from reference import KINDS, about_y, from_euler, randn, relative_error, unit_points
+from reference import KINDS, about_y, from_euler, randn, relative_error, spin_harmonics, unit_points
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 
@@ -21,20 +21,6 @@ SPINS = [0, 1, -1, 2, -2, 5]
 ROUND_TRIP = {torch.complex128: 1e-13, torch.complex64: 2e-6}
 
 
-def harmonics(grid, L, spin):
-    """sY_lm at the nodes `(nodes, L*L)`: (-1)^s sqrt((2l+1) / 4 pi) d^l_{m,-s} e^{i m phi}, from the reference Wigner d."""
-    theta, phi = grid.colatitudes.numpy(), grid.longitudes.numpy()
-    if isinstance(grid, es.grids.RingGrid):
-        theta, phi = (x.ravel() for x in np.meshgrid(theta, phi, indexing="ij"))
-    Y = np.zeros((len(theta), L * L), complex)
-    for angle in np.unique(theta):
-        here = theta == angle
-        for l in range(abs(spin), L):
-            d = (-1) ** spin * sqrt((2 * l + 1) / (4 * pi)) * wigner_d(l, angle)[:, l - spin]
-            Y[np.ix_(here, range(l * l, (l + 1) ** 2))] = d * np.exp(1j * np.outer(phi[here], np.arange(-l, l + 1)))
-    return torch.from_numpy(Y)
-
-
 def with_degrees(c, spin):
     """Without the degrees that a spin has not."""
     return c * (torch.arange(c.shape[-1]) >= spin**2)
@@ -45,7 +31,7 @@ def with_degrees(c, spin):
 def test_synthesis_and_its_adjoint_are_the_sums_over_the_harmonics(grid, spin):
     L = 6
     sht = SpinSHT(grid, L, spin)
-    Y = harmonics(grid, L, spin)
+    Y = spin_harmonics(grid, L, spin)
     c, f = randn(2, L * L, dtype=torch.complex128), randn(2, *grid.shape, dtype=torch.complex128)
     wanted = (c @ Y.T).reshape(2, *grid.shape)
     assert torch.allclose(sht.inverse(c), wanted, rtol=0, atol=1e-13)
@@ -121,7 +107,7 @@ def test_rotation_turns_the_signal_and_its_axes(spin):
     carried = axes(y)[0] @ R.mT
     here = axes(x)
     psi = torch.atan2((carried * here[1]).sum(-1), (carried * here[0]).sum(-1))
-    there = torch.stack([(harmonics(_At(p), L, spin) @ c)[0] for p in y])
+    there = torch.stack([(spin_harmonics(_At(p), L, spin) @ c)[0] for p in y])
     assert torch.allclose(found.flatten(), there * torch.exp(1j * spin * psi), rtol=0, atol=1e-12)
 
 
@@ -223,7 +209,7 @@ def test_winds_to_divergence_and_vorticity_and_back(real_data, name):
     theta, phi = 0.9, 2.2
 
     def at(angle):
-        ring = harmonics(_At(point(angle, phi)), L, 1)[0] * c
+        ring = spin_harmonics(_At(point(angle, phi)), L, 1)[0] * c
         return ring.sum(), (ring * 1j * torch.from_numpy(degrees_and_orders(L)[1])).sum()
 
     (north, _), (south, _), (_, along) = at(theta - h), at(theta + h), at(theta)

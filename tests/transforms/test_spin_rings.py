@@ -1,8 +1,8 @@
-"""The fast transform of spins in real numbers: SpinSHT's samples, its own adjoint, one operator for compilers."""
+"""The fast transform of spins in real numbers: sums over the harmonics, its own adjoint, one operator for compilers."""
 
 import pytest
 import torch
-from reference import randn, relative_error
+from reference import randn, relative_error, spin_harmonics
 from torch.func import jvp, vmap
 
 import equisphere as es
@@ -11,7 +11,7 @@ from equisphere.transforms._operator import grid_name, transform
 from equisphere.transforms._spin_rings import SpinRingEngine
 
 #: folded and plain products with cosines, an odd number of longitudes, and the FFT
-GRIDS = [(7, 10, 20), (16, 24, 48), (5, 6, 13), (12, 64, 128), (3, 4, 101)]
+GRIDS = [(7, 10, 20), (7, 11, 20), (16, 24, 48), (5, 6, 13), (12, 64, 128), (3, 4, 101)]
 
 
 def columns(c):
@@ -22,26 +22,40 @@ def columns(c):
 @pytest.mark.parametrize(("L", "nlat", "nlon"), GRIDS)
 @pytest.mark.parametrize("spin", [1, 2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_samples_are_those_of_the_complex_transform(L, nlat, nlon, spin, dtype):
-    """And analysis takes them back. Many signals are cut to pieces on the way."""
+@pytest.mark.parametrize("parity", [False, True])
+def test_samples_are_sums_over_the_harmonics(L, nlat, nlon, spin, dtype, parity):
+    """Q + iU = -sum (E + iB)_lm sY_lm, and analysis takes them back. Many signals are cut to pieces on the way."""
     grid = es.grids.GaussLegendre(L, nlat=nlat, nlon=nlon)
     c = randn(70, 2, L * L, dtype=dtype)
     c[..., : spin**2] = 0
-    f = SpinRingEngine(grid, L, spin).to_grid(columns(c), weighted=False)
+    engine = SpinRingEngine(grid, L, spin, parity)
+    f = engine.to_grid(columns(c), weighted=False)
     found = torch.complex(*f.permute(2, 3, 0, 1).double())
     limit = 1e-13 if dtype == torch.float64 else 1e-6
-    assert relative_error(found, SpinSHT(grid, L, spin).inverse(from_e_b_modes(c.double()))) < limit
-    back = SpinRingEngine(grid, L, spin).from_grid(f, weighted=True)
+    wanted = (from_e_b_modes(c.double()) @ spin_harmonics(grid, L, spin).T).unflatten(1, grid.shape)
+    assert relative_error(found, wanted) < limit
+    back = engine.from_grid(f, weighted=True)
     assert relative_error(back, columns(c)) < limit
 
 
 @pytest.mark.parametrize(("L", "nlat", "nlon"), GRIDS)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_each_direction_is_the_transpose_of_the_other(L, nlat, nlon, weighted):
-    engine = SpinRingEngine(es.grids.GaussLegendre(L, nlat=nlat, nlon=nlon), L, 1)
+@pytest.mark.parametrize("parity", [False, True])
+def test_each_direction_is_the_transpose_of_the_other(L, nlat, nlon, weighted, parity):
+    engine = SpinRingEngine(es.grids.GaussLegendre(L, nlat=nlat, nlon=nlon), L, 1, parity)
     c, f = randn(L * L, 2, 3), randn(nlat, nlon, 2, 3)
     forth, back = (engine.to_grid(c, weighted) * f).sum(), (c * engine.from_grid(f, weighted)).sum()
     assert abs(float(forth - back)) < 1e-11
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_on_rings_of_uneven_lengths(weighted):
+    """HEALPix: the transpose, and the Gram matrix, which visits no pixels, as the product of both."""
+    engine = SpinRingEngine(es.grids.HEALPix(3), 7, 2)
+    c, f = randn(49, 2, 3), randn(108, 2, 3)
+    forth, back = (engine.to_grid(c, weighted) * f).sum(), (c * engine.from_grid(f, weighted)).sum()
+    assert abs(float(forth - back)) < 1e-11
+    assert relative_error(engine.gram(c), engine.from_grid(engine.to_grid(c, weighted), not weighted)) < 1e-14
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # of torch's own forward mode
@@ -76,6 +90,22 @@ def test_it_compiles():
     for shape, to_grid in (((36, 2, 3), True), ((*layer.grid.shape, 2, 3), False)):
         x = randn(*shape, dtype=torch.float32).requires_grad_()
         torch.library.opcheck(torch.ops.equisphere.transform.default, (x, name, 6, to_grid, True, None, 1))
+
+
+@pytest.mark.parametrize("grid", [es.grids.DriscollHealy(6), es.grids.HEALPix(3)], ids=str)
+@pytest.mark.parametrize("spin", [0, 2, -1])
+@pytest.mark.filterwarnings("ignore:.*lru_cache")  # tables of a change of basis, which are constants
+@pytest.mark.usefixtures("as_user")
+def test_the_transform_of_spins_compiles(grid, spin):
+    sht = SpinSHT(grid, 6, spin)
+
+    def norms(f):
+        c = sht(f)
+        return c.abs().square().sum(-1), sht.inverse(c)
+
+    f = randn(2, *grid.shape, dtype=torch.complex64)
+    found, wanted = torch.compile(norms, backend="aot_eager", fullgraph=True)(f), norms(f)
+    torch.testing.assert_close(found, wanted)
 
 
 BAD = {

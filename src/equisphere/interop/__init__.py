@@ -11,6 +11,7 @@ from equisphere.interop._squares import (
     to_s2fft,
     to_torch_harmonics,
 )
+from equisphere.interop._wigner import from_s2fft_wigner, to_s2fft_wigner
 from equisphere.interop._xarray import from_xarray, to_xarray
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "from_healpy",
     "from_pyshtools",
     "from_s2fft",
+    "from_s2fft_wigner",
     "from_torch_harmonics",
     "from_xarray",
     "grid_named",
@@ -27,6 +29,7 @@ __all__ = [
     "to_healpy",
     "to_pyshtools",
     "to_s2fft",
+    "to_s2fft_wigner",
     "to_torch_harmonics",
     "to_xarray",
 ]

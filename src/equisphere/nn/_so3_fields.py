@@ -1,9 +1,9 @@
 """Fields as functions on SO(3): their Wigner coefficients, and what a turn of the argument from the right does to them.
 
-Of a degree l, let x = (F_0, E_1, B_1, E_2, ..) be the rows of one channel at one order m of the real harmonics. The Wigner
-coefficients of `SO3Transform` there, n = -N .. N, are f_n = sum V_ni x_i with
-    V_00 = sqrt(2 pi),   V_{-s,E} = -(-1)^s sqrt(pi),   V_{s,E} = -sqrt(pi),   V_{-s,B} = i V_{-s,E},   V_{s,B} = -i V_{s,E},
-and V / sqrt(2 pi) is unitary. With f(RQ) in the place of f(R), f_n becomes sum_k conj(D^l_nk(Q)) f_k, whatever the order m.
+Of a degree l, let x = (F_0, E_1, B_1, E_2, ..) be the rows of one channel at one order m of the real harmonics. As the tuple
+of spins -N .. N that a function on SO(3) is (`transforms.spin_components`) they are V x, with
+    V_00 = sqrt(2 pi),   V_{s,E} = -sqrt(pi),   V_{s,B} = -i sqrt(pi),   V_{-s} = (-1)^s conj(V_s)   for s > 0,
+and V / sqrt(2 pi) is unitary. With f(RQ) in the place of f(R), spin s becomes sum_k D^l_sk(Q) f_k, whatever the order m.
 """
 
 from functools import lru_cache
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from equisphere import _checks
 from equisphere.groups import euler_angles
-from equisphere.harmonics import degrees_and_orders, so3_degrees_and_orders, wigner_D
+from equisphere.harmonics import wigner_D
 from equisphere.nn._field import Field
-from equisphere.transforms import to_complex_basis, to_real_basis
+from equisphere.transforms import from_spin_components, spin_components, to_complex_basis, to_real_basis
 
 
 def function_order(field: Field) -> int:
@@ -35,18 +35,17 @@ def function_order(field: Field) -> int:
 
 
 @lru_cache(maxsize=64)
-def mode_matrix(order: int) -> Complex[np.ndarray, "modes components"]:
-    """V, rows n = -N .. N, columns F_0, E_1, B_1, E_2, ..
+def spin_matrix(order: int) -> Complex[np.ndarray, "spins components"]:
+    """V, rows s = -N .. N, columns F_0, E_1, B_1, E_2, ..
 
-    >>> bool(np.allclose(mode_matrix(3) @ mode_matrix(3).conj().T, 2 * pi * np.eye(7)))
+    >>> bool(np.allclose(spin_matrix(3) @ spin_matrix(3).conj().T, 2 * pi * np.eye(7)))
     True
     """
     V = np.zeros((2 * order + 1, 2 * order + 1), dtype=np.complex128)
     V[order, 0] = sqrt(2 * pi)
     for s in range(1, order + 1):
-        low = -((-1) ** s) * sqrt(pi)
-        V[order - s, 2 * s - 1 : 2 * s + 1] = low, 1j * low
-        V[order + s, 2 * s - 1 : 2 * s + 1] = -sqrt(pi), 1j * sqrt(pi)
+        V[order + s, 2 * s - 1 : 2 * s + 1] = -sqrt(pi), -1j * sqrt(pi)
+        V[order - s] = (-1) ** s * V[order + s].conj()
     return V
 
 
@@ -69,17 +68,11 @@ def to_wigner(field: Field, c: Float[Tensor, "batch rows coefficients"]) -> Comp
     >>> f.shape
     torch.Size([2, 3, 8, 4, 8])
     """
-    N, L = function_order(field), field.bandwidth
+    N = function_order(field)
     field.check(c)
     x = c.unflatten(1, (2 * N + 1, -1)).movedim(1, -2)
     kind = c.dtype.to_complex()
-    modes = to_complex_basis(torch.from_numpy(mode_matrix(N)).to(c.device, kind) @ x.to(kind))
-    degree, m, n = so3_degrees_and_orders(L)
-    keep = abs(n) <= N
-    f = modes.new_zeros(*modes.shape[:2], len(degree))
-    mode, place = (torch.from_numpy(array[keep]).to(c.device) for array in (n + N, degree * degree + degree + m))
-    f[..., torch.from_numpy(keep).to(c.device)] = modes[:, :, mode, place]
-    return f
+    return from_spin_components(to_complex_basis(torch.from_numpy(spin_matrix(N)).to(c.device, kind) @ x.to(kind)))
 
 
 def from_wigner(field: Field, f: Complex[Tensor, "batch channels wigner"]) -> Float[Tensor, "batch rows coefficients"]:
@@ -105,14 +98,8 @@ def from_wigner(field: Field, f: Complex[Tensor, "batch channels wigner"]) -> Fl
         raise ValueError(
             f"f must be complex of shape (batch, {field.channels[0]}, {size}), got {f.dtype} {tuple(f.shape)}."
         )
-    degree, m = degrees_and_orders(L)
-    n = np.arange(-N, N + 1)[:, None]
-    holds = torch.from_numpy(abs(n) <= degree).to(f.device)
-    begin = degree * (4 * degree**2 - 1) // 3 + (degree + m) * (2 * degree + 1) + degree
-    place = torch.from_numpy(begin + np.clip(n, -degree, degree)).to(f.device)
-    modes = to_real_basis(f[..., place] * holds)
-    inverse = torch.from_numpy(mode_matrix(N).conj().T / (2 * pi)).to(f)
-    return (inverse @ modes).real.movedim(-2, 1).flatten(1, 2)
+    inverse = torch.from_numpy(spin_matrix(N).conj().T / (2 * pi)).to(f)
+    return (inverse @ to_real_basis(spin_components(f, N))).real.movedim(-2, 1).flatten(1, 2)
 
 
 def right_translations(
@@ -128,8 +115,8 @@ def right_translations(
     found = []
     for l in range(bandwidth):
         N = min(order, l)
-        V = mode_matrix(N)
+        V = spin_matrix(N)
         inner = slice(l - N, l + N + 1)
-        D = np.stack([wigner_D(l, *triple)[inner, inner].conj() for triple in angles])
+        D = np.stack([wigner_D(l, *triple)[inner, inner] for triple in angles])
         found.append((np.linalg.inv(V) @ D @ V).real.swapaxes(1, 2))
     return found

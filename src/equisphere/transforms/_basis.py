@@ -4,11 +4,17 @@ from functools import lru_cache
 from math import sqrt
 
 import torch
-from jaxtyping import Complex, Shaped
+from jaxtyping import Complex, Int, Shaped
 from torch import Tensor
 
 from equisphere import _checks
 from equisphere.harmonics import degrees_and_orders
+
+
+@lru_cache(maxsize=64)
+def degree_index(bandwidth: int, device: torch.device) -> Int[Tensor, "coefficients"]:
+    """Degree l of each flat coefficient (l, m)."""
+    return torch.from_numpy(degrees_and_orders(bandwidth)[0]).to(device)
 
 
 @lru_cache(maxsize=64)
@@ -68,3 +74,17 @@ def to_real_basis(c: Complex[Tensor, "*batch coefficients"]) -> Complex[Tensor, 
     L = _checks.bandwidth_of(c)
     _, _, own, other = _mixing(L, c.dtype, c.device)
     return own * c + other * c[..., partner_index(L, c.device)[1]]
+
+
+def complex_coefficients(c: Shaped[Tensor, "*batch coefficients"], name: str) -> Complex[Tensor, "*batch coefficients"]:
+    """Coefficients over the complex harmonics, of whatever is given: complex ones as they are, real ones of a real signal.
+
+    Raises:
+        ValueError: where the last dimension is no L*L, the batch is empty, or the numbers are not floating point.
+
+    >>> complex_coefficients(torch.ones(1), "f")
+    tensor([1.+0.j])
+    """
+    _checks.floating(c, name)
+    _checks.bandwidth_of(c, name)
+    return c if c.is_complex() else to_complex_basis(c)

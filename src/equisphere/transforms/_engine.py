@@ -18,6 +18,7 @@ from torch import Tensor
 
 from equisphere.grids import RingGrid
 from equisphere.transforms._fourier import fourier
+from equisphere.transforms._halves import Halves
 from equisphere.transforms._layout import Layout
 from equisphere.transforms._workspace import workspace
 
@@ -43,15 +44,12 @@ class RingEngine:
 
     def __init__(self, grid: RingGrid, bandwidth: int, parity: bool | None = None) -> None:
         self.grid, self.bandwidth = grid, bandwidth
-        self.parities = 2 if (bandwidth >= PARITY_LIMIT if parity is None else parity) else 1
         theta = grid.colatitudes.numpy()
-        north = int(np.sum(theta <= np.pi / 2 + 1e-9)) if self.parities == 2 else grid.nlat
-        first = int(np.argmin(abs(theta[:north] + theta[-1] - np.pi)))
-        #: northern rings that have a mirror image; the i-th of them, that of the i-th ring from the south
-        self._paired = slice(first, first + grid.nlat - north)
-        self._theta, self._north = theta[:north], north
+        self.halves = Halves(theta, bandwidth >= PARITY_LIMIT if parity is None else parity)
+        self.parities, self._north = self.halves.parities, self.halves.north
+        self._theta = theta[: self._north]
         self.fourier = fourier(grid.nlon, bandwidth)
-        self._pitch = self.fourier.pitch(north)
+        self._pitch = self.fourier.pitch(self._north)
         self.layout = Layout(bandwidth, self.fourier.groups, self.parities)
         self._tables: dict[tuple, list[Tensor]] = {}
         self._indices: dict[torch.device, tuple[Tensor, Tensor]] = {}
@@ -116,7 +114,7 @@ class RingEngine:
                 if self.parities == 1:
                     self.fourier.synthesis(here, weights, rings[None])
                 else:
-                    self._unfold(self.fourier.synthesis(here, weights), rings)
+                    self.halves.unfold(self.fourier.synthesis(here, weights), rings)
         return f
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
@@ -128,7 +126,7 @@ class RingEngine:
         for chunk in self._cut(f, len(f), CHUNK_NUMBERS, FEWEST_SIGNALS):
             waves, samples = self._waves(f, chunk)[..., : self._north], f[chunk]
             for piece in self._cut(f, len(samples), PIECE_NUMBERS):
-                self.fourier.analysis(self._fold(samples[piece].contiguous()), waves[:, :, piece], weights)
+                self.fourier.analysis(self.halves.fold(samples[piece].contiguous()), waves[:, :, piece], weights)
             flat = waves.unflatten(1, (-1, 2)).flatten(2, 3)
             terms = workspace("terms", f, self.layout.rows, flat.shape[2])
             for block, table in zip(self.layout.blocks, legendre, strict=True):
@@ -136,25 +134,6 @@ class RingEngine:
                 torch.bmm(table[..., : self._north], flat[block.parity, block.orders].mT, out=here)
             c[:, chunk] = terms.view(-1, len(samples)).index_select(0, back)
         return c
-
-    def _fold(self, f: Float[Tensor, "n nlat nlon"]) -> Float[Tensor, "parities n rings nlon"]:
-        """Sum and difference of each northern ring and its mirror image (nothing, where it has none)."""
-        if self.parities == 1:
-            return f[None]
-        north, south = f[:, : self._north], f[:, self._north :].flip(1)
-        halves = workspace("halves", f, 2, *north.shape)
-        if south.shape != north.shape:
-            halves.copy_(north.expand_as(halves))
-        torch.add(north[:, self._paired], south, out=halves[0, :, self._paired])
-        torch.sub(north[:, self._paired], south, out=halves[1, :, self._paired])
-        return halves
-
-    def _unfold(self, halves: Float[Tensor, "parities n rings nlon"], f: Float[Tensor, "n nlat nlon"]) -> None:
-        """Write the rings in the grid's order from the northern ones of each parity, which are used up."""
-        even, odd = halves
-        torch.add(even, odd, out=f[:, : self._north])
-        south = torch.sub(even[:, self._paired], odd[:, self._paired], out=odd[:, self._paired])
-        f[:, self._north :] = south.flip(1)
 
 
 @lru_cache(maxsize=64)

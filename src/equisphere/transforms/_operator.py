@@ -45,7 +45,7 @@ def transform(
 
 
 def _engine(grid: Grid, bandwidth: int, tolerance: float | None, spin: int) -> Engine:
-    return spin_ring_engine(grid, bandwidth, spin) if spin else engine_for(grid, bandwidth, tolerance)
+    return spin_ring_engine(grid, bandwidth, spin, tolerance) if spin else engine_for(grid, bandwidth, tolerance)
 
 
 #: grids that no few numbers describe: a program that names one runs in the process that recorded it

@@ -66,8 +66,8 @@ def worst_condition(tolerance: float, steps: int) -> float:
 
 
 def chebyshev(
-    gram: Gram, right: Float[Tensor, "coefficients n"], bounds: tuple[float, float], steps: int
-) -> Float[Tensor, "coefficients n"]:
+    gram: Gram, right: Float[Tensor, "coefficients *n"], bounds: tuple[float, float], steps: int
+) -> Float[Tensor, "coefficients *n"]:
     """Return p(G) right, close to G^-1 right: a polynomial in G fixed beforehand, so linear in `right` and symmetric.
 
     Saad (2003), algorithm 12.1.

@@ -1,7 +1,7 @@
-"""The Fourier step of complex signals on rings of any numbers of nodes, and where the rings of a grid lie.
+"""Where the rings of a grid lie, and the Fourier step on rings of any numbers of nodes.
 
-A ring of n nodes from longitude p on tells the waves e^{im phi} apart modulo n alone: synthesis adds those that look alike,
-its transpose gives the same sum to each of them.
+A ring of n nodes from longitude p on tells waves apart modulo n alone: with T_k its FFT, the sum of f e^{-im phi} is
+e^{-imp} T_k, k = m mod n, and for a real f the conjugate of T_{n-k} past the middle. Synthesis adds the waves that look alike.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float64, Int
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from equisphere.grids import Grid, RingGrid
@@ -49,51 +49,75 @@ def rings_of(grid: Grid) -> Rings:
     return Rings(theta[starts], nodes, phi[starts], w[starts])
 
 
-class RingFourier:
-    """Waves m = -(L-1) .. L-1 on each ring to samples, and the transpose."""
+class UnevenFourier:
+    """The FFT of every ring, for rings of any lengths: a `Fourier` whose nodes lie ring after ring in one dimension."""
+
+    weighs = True
 
     def __init__(self, rings: Rings, bandwidth: int) -> None:
-        self.rings, self.waves = rings, 2 * bandwidth - 1
-        self.runs = rings.runs()
-        self.order = np.arange(1 - bandwidth, bandwidth)
-        self._turns: dict[tuple, Tensor] = {}
+        self.rings, self.bandwidth = rings, bandwidth
+        self.groups = [np.arange(bandwidth)]
+        self._tables: dict[tuple, tuple[Tensor, ...]] = {}
 
-    def _turn(self, x: Tensor) -> Tensor:
-        """e^{i m p} of each ring and wave `(rings, waves, 1)`."""
+    def pitch(self, rings: int) -> int:
+        """One after the other."""
+        return rings
+
+    def _bins(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Bin, e^{imp} sqrt2 (1 where m = 0) and -1 for a conjugate, of each order and ring; what parts of each bin count."""
         key = (x.dtype, x.device)
-        if key not in self._turns:
-            turn = np.exp(1j * np.outer(self.rings.first, self.order))
-            self._turns[key] = torch.from_numpy(turn[..., None]).to(x)
-        return self._turns[key]
+        if key not in self._tables:
+            m, n = np.arange(self.bandwidth)[:, None], self.rings.nodes
+            k, size = m % n, n // 2 + 1
+            start = np.cumsum(size) - size
+            bins = start + np.minimum(k, n - k)
+            turn = np.where(m == 0, 1.0, 2**0.5) * np.exp(1j * m * self.rings.first)
+            half = np.full((size.sum(), 1, 2), 0.5)
+            half[np.concatenate((start, (start + size - 1)[n % 2 == 0]))] = 1, 0
+            arrays = turn.real[..., None], turn.imag[..., None], np.where(k > n // 2, -1.0, 1.0)[..., None], half
+            index = torch.from_numpy(bins.ravel()).to(x.device)
+            self._tables[key] = index, *(torch.from_numpy(array).to(x) for array in arrays)
+        return self._tables[key]
 
-    def synthesis(self, waves: Complex[Tensor, "rings waves n"]) -> Complex[Tensor, "nodes n"]:
-        """Add F_m e^{i m phi} over m, at each node, ring after ring."""
-        turned = waves * self._turn(waves) if self.rings.first.any() else waves
-        parts = []
-        for run in self.runs:
-            nodes = int(self.rings.nodes[run.start])
-            begin, periods = self._unrolled(nodes)
-            rolled = turned.new_zeros(run.stop - run.start, periods * nodes, turned.shape[-1])
-            rolled[:, begin : begin + self.waves] = turned[run]
-            spectrum = rolled.unflatten(1, (periods, nodes)).sum(1)
-            parts.append(torch.fft.ifft(spectrum, dim=1, norm="forward").flatten(0, 1))
-        return torch.cat(parts)
-
-    def transpose(self, f: Complex[Tensor, "nodes n"]) -> Complex[Tensor, "rings waves n"]:
-        """Sum over the nodes of each ring of f e^{-i m phi}."""
-        parts = []
-        start = 0
-        for run in self.runs:
-            nodes = int(self.rings.nodes[run.start])
-            begin, periods = self._unrolled(nodes)
-            stop = start + nodes * (run.stop - run.start)
-            spectrum = torch.fft.fft(f[start:stop].unflatten(0, (-1, nodes)), dim=1)
-            parts.append(spectrum.repeat(1, periods, 1)[:, begin : begin + self.waves])
+    def analysis(self, samples: Tensor, out: Tensor, weights: Tensor | None) -> None:
+        """Sums over the nodes of each ring, written to `out`, `(parts, rows, n, rings)`, of samples `(parts, n, nodes)`."""
+        f, parts, start = samples.flatten(0, 1), [], 0
+        for run in self.rings.runs():
+            nodes, stop = int(self.rings.nodes[run.start]), start + int(self.rings.nodes[run].sum())
+            parts.append(torch.fft.rfft(f[:, start:stop].unflatten(1, (-1, nodes))).flatten(1))
             start = stop
-        waves = torch.cat(parts)
-        return waves * self._turn(waves).conj() if self.rings.first.any() else waves
+        self._spread(torch.view_as_real(torch.cat(parts, dim=1)).transpose(0, 1).contiguous(), out, weights)
 
-    def _unrolled(self, nodes: int) -> tuple[int, int]:
-        """Where wave 1 - L stands among whole periods of the bins, and how many periods hold all waves."""
-        begin = int(self.order[0]) % nodes
-        return begin, -(-(begin + self.waves) // nodes)
+    def synthesis(self, waves: Tensor, weights: Tensor | None, out: Tensor) -> Tensor:
+        """Sums over the orders at each node, written to `out`, `(parts, n, nodes)`."""
+        bins, parts, start = torch.view_as_complex(self._gathered(waves, weights)).T, [], 0
+        for run in self.rings.runs():
+            nodes = int(self.rings.nodes[run.start])
+            stop = start + (nodes // 2 + 1) * (run.stop - run.start)
+            rings = bins[:, start:stop].unflatten(1, (run.stop - run.start, -1))
+            parts.append(torch.fft.irfft(rings, n=nodes, norm="forward").flatten(1))
+            start = stop
+        return out.copy_(torch.cat(parts, dim=1).view(out.shape))
+
+    def aliased(self, waves: Tensor, weights: Tensor) -> None:
+        """Analysis of the synthesis, weighted, in place: no nodes are visited, since an FFT there and back is a factor."""
+        self._spread(self._gathered(waves, None), waves, weights * torch.from_numpy(self.rings.nodes).to(weights))
+
+    def _gathered(self, waves: Tensor, weights: Tensor | None) -> Float[Tensor, "bins signals 2"]:
+        """Half spectra of all rings: waves that look alike added up."""
+        index, cosine, sine, sign, half = self._bins(waves)
+        if weights is not None:
+            cosine, sine = cosine * weights[:, None], sine * weights[:, None]
+        c, s = waves.unflatten(1, (-1, 2)).permute(2, 1, 4, 0, 3).flatten(3).unbind(0)  # (orders, rings, signals)
+        pairs = torch.stack((c * cosine + s * sine, (c * sine - s * cosine) * sign), dim=-1)
+        return pairs.new_zeros(len(half), *pairs.shape[2:]).index_add_(0, index, pairs.flatten(0, 1)).mul_(half)
+
+    def _spread(self, spectrum: Tensor, out: Tensor, weights: Tensor | None) -> None:
+        """Each order's part in half spectra, written to `out`: the transpose."""
+        index, cosine, sine, sign, _ = self._bins(out)
+        real, imaginary = spectrum.index_select(0, index).unflatten(0, (self.bandwidth, -1)).unbind(-1)
+        imaginary = imaginary * sign
+        if weights is not None:
+            cosine, sine = cosine * weights[:, None], sine * weights[:, None]
+        waves = torch.stack((real * cosine + imaginary * sine, real * sine - imaginary * cosine), dim=1)
+        out.copy_(waves.unflatten(3, (len(out), -1)).permute(3, 0, 1, 4, 2).flatten(1, 2))

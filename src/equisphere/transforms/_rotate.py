@@ -170,6 +170,7 @@ def rotate(c: Shaped[Tensor, "*batch coefficients"], R: Float[Tensor, "*rotation
         raise ValueError(f"coefficients and R must be on one device, got {c.device} and {R.device}: `R.to(c.device)`.")
     if c.is_complex():
         a = to_real_basis(c)
+        a = a.reshape((1,) * (R.ndim - 1 - a.ndim) + a.shape)  # so that the two parts stand before all dimensions of R
         parts = rotate(torch.stack((a.real, a.imag)), R)
         return to_complex_basis(torch.complex(parts[0], parts[1]))
     try:

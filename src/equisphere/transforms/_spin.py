@@ -1,18 +1,16 @@
 """The spin-weighted spherical harmonic transform as a module, and the even and odd parts of spin signals."""
 
-from functools import partial
-
 import torch
 from jaxtyping import Complex, Float, Shaped
 from torch import Tensor, nn
 
 from equisphere import _checks
+from equisphere._precision import widened
 from equisphere.grids import Grid
 from equisphere.transforms._basis import to_complex_basis, to_real_basis
-from equisphere.transforms._columns import columns, uncolumns
-from equisphere.transforms._linear import linear
+from equisphere.transforms._columns import uncolumns
+from equisphere.transforms._operator import grid_name, transform
 from equisphere.transforms._rings import rings_of
-from equisphere.transforms._spin_engine import SpinEngine, spin_engine
 
 SpinCoefficients = Complex[Tensor, "*batch coefficients"]
 
@@ -37,8 +35,8 @@ class SpinSHT(nn.Module):
     south, y to the east). A wind (u eastward, v northward) is the vector v_theta + i v_phi = -v + i u.
 
     The tables come from a recurrence in the degree that starts at l = max(|m|, |s|), and is stable for every spin. They hold
-    about L^2 / 2 numbers for each ring, are made in float64, and are shared; dtype and device follow the input. Both directions
-    are differentiable to any order, the backward pass being the adjoint.
+    about L^2 numbers for each ring, half of that from L = 96 on, are made in float64, and are shared; dtype and device follow
+    the input. Both directions are differentiable to any order, the backward pass being the adjoint.
 
     Args:
         grid: a grid of rings from `equisphere.grids`, HEALPix among them.
@@ -64,21 +62,15 @@ class SpinSHT(nn.Module):
             raise ValueError(f"grid must be a grid of equisphere.grids, such as DriscollHealy(16), got {grid!r}.")
         self.grid = grid
         self.bandwidth = grid.bandwidth if bandwidth is None else _checks.positive_int(bandwidth, "bandwidth")
-        if isinstance(spin, bool) or not hasattr(spin, "__index__"):
-            raise ValueError(f"spin must be an integer, got {spin!r}.")
-        self.spin = int(spin.__index__())
         self.tolerance = None if tolerance is None else _checks.fraction(tolerance, "tolerance")
         rings_of(grid)
+        grid_name(grid)  # known before any program is recorded
         if self.bandwidth > grid.max_bandwidth:
             raise ValueError(
                 f"bandwidth {self.bandwidth} is too large for {grid}: {grid.limit()}. "
                 "Take a finer grid or a lower bandwidth."
             )
-        if abs(self.spin) >= self.bandwidth:
-            raise ValueError(
-                f"spin must lie between {1 - self.bandwidth} and {self.bandwidth - 1} at bandwidth {self.bandwidth}, got "
-                f"{self.spin}: a signal of spin s has degrees l >= |s| alone."
-            )
+        self.spin = _checks.spin(spin, self.bandwidth)
 
     def forward(self, signal: Shaped[Tensor, "..."]) -> SpinCoefficients:
         """Analysis: signal `(..., *grid.shape)`, complex (a real one is taken for such), to coefficients `(..., L*L)`.
@@ -107,16 +99,26 @@ class SpinSHT(nn.Module):
         """Adjoint of synthesis: <inverse(c), f> = <c, inverse_adjoint(f)>. It is analysis without the weights."""
         return self._from_grid(signal, weighted=False)
 
-    def _engine(self) -> SpinEngine:
-        return spin_engine(self.grid, self.bandwidth, self.spin, self.tolerance)
+    @property
+    def _signs(self) -> tuple[int, int, int]:
+        """What multiplies real and imaginary parts of coefficients over the real harmonics, and imaginary parts of samples.
+
+        At spin s > 0 they are E and B then, as in `e_b_modes`. A signal of spin -s is the conjugate of one of spin s, whose
+        coefficients are (-1)^s times the conjugates. At spin 0 both parts are signals of their own.
+        """
+        if self.spin >= 0:
+            return (-1, -1, 1) if self.spin else (1, 1, 1)
+        parity = 1 - 2 * (self.spin % 2)
+        return -parity, parity, -1
 
     def _from_grid(self, signal: Tensor, weighted: bool) -> Tensor:
         _checks.samples_on(signal, self.grid)
+        signal = _complex(signal)
+        e, b, conjugate = self._signs
         nodes = len(self.grid.shape)
-        engine = self._engine()
-        x = columns(_complex(signal).flatten(-nodes), 1)
-        c = linear(x, partial(engine.from_grid, weighted=weighted), partial(engine.to_grid, weighted=weighted))
-        return uncolumns(c, signal.shape[:-nodes])
+        parts = torch.stack((signal.real, conjugate * signal.imag)).reshape(2, -1, *self.grid.shape)
+        modes = self._transform(parts.movedim((0, 1), (-2, -1)), False, weighted)
+        return to_complex_basis(uncolumns(torch.complex(e * modes[:, 0], b * modes[:, 1]), signal.shape[:-nodes]))
 
     def _to_grid(self, coefficients: Tensor, weighted: bool) -> Tensor:
         _checks.coefficients_of(coefficients, self.bandwidth)
@@ -125,10 +127,17 @@ class SpinSHT(nn.Module):
                 f"coefficients of spin signals are complex, got {coefficients.dtype}. `es.transforms.to_complex_basis` makes "
                 "complex ones of the real ones of a real signal, `from_e_b_modes` of those of E and B."
             )
-        engine = self._engine()
-        x = columns(coefficients, 1)
-        f = linear(x, partial(engine.to_grid, weighted=weighted), partial(engine.from_grid, weighted=weighted))
-        return uncolumns(f, coefficients.shape[:-1]).unflatten(-1, self.grid.shape)
+        e, b, conjugate = self._signs
+        a = to_real_basis(coefficients)
+        modes = torch.stack((e * a.real, b * a.imag)).reshape(2, -1, a.shape[-1])
+        f = self._transform(modes.permute(2, 0, 1), True, weighted).movedim((-2, -1), (0, 1))
+        return torch.complex(f[0], conjugate * f[1]).reshape(*coefficients.shape[:-1], *self.grid.shape)
+
+    def _transform(self, x: Tensor, to_grid: bool, weighted: bool) -> Tensor:
+        arguments = self.grid, self.bandwidth, to_grid, weighted, self.tolerance
+        if self.spin:
+            return transform(x, *arguments, abs(self.spin))
+        return transform(x.flatten(-2), *arguments).unflatten(-1, (2, -1))
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
@@ -136,7 +145,7 @@ class SpinSHT(nn.Module):
 
 
 def _complex(x: Tensor) -> Tensor:
-    return x if x.is_complex() else torch.complex(x, torch.zeros_like(x))
+    return x if x.is_complex() else torch.complex(widened(x), torch.zeros_like(widened(x)))
 
 
 def e_b_modes(c: SpinCoefficients) -> Float[Tensor, "*batch 2 coefficients"]:
