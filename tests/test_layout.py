@@ -45,7 +45,12 @@ BELOW = {
 CORE = ("torch", "numpy", "scipy", "jaxtyping")
 #: optional accelerators, and the only files that may import each
 OPTIONAL = {
-    "numba": ("transforms/_legendre_kernels.py", "transforms/_lane_code.py", "transforms/_lane_kernels.py"),
+    "numba": (
+        "transforms/_legendre_kernels.py",
+        "transforms/_lane_code.py",
+        "transforms/_lane_fourier.py",
+        "transforms/_lane_kernels.py",
+    ),
     "llvmlite": ("transforms/_lane_code.py",),
     "ducc0": ("transforms/_ducc.py",),
     "finufft": ("transforms/_nufft.py",),

@@ -166,6 +166,17 @@ def test_numba_is_imported_by_those_alone_who_ask():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_other_threads_do_where_those_of_torch_cannot_be_had(monkeypatch, threads, dtype):
+    grid = es.grids.GaussLegendre(nlat=10, nlon=24)
+    engine = LaneEngine(grid, 10)
+    c, f = randn(100, 90).to(dtype), randn(10, 24, 90).to(dtype)
+    whole = engine.to_grid(c, True), engine.from_grid(f, True)
+    monkeypatch.setattr(_lane_engine, "openmp", lambda: None)
+    assert torch.equal(engine.to_grid(c, True), whole[0])
+    assert torch.equal(engine.from_grid(f, True), whole[1])
+
+
 def test_sums_that_would_leave_the_cache_go_in_smaller_parts(monkeypatch):
     grid = es.grids.GaussLegendre(nlat=10, nlon=24)
     engine = LaneEngine(grid, 10)
@@ -177,11 +188,12 @@ def test_sums_that_would_leave_the_cache_go_in_smaller_parts(monkeypatch):
 
 
 def _transformed(sht, f, answer):
+    torch.set_num_threads(1)  # as workers of a DataLoader do: no threads of OpenMP outlive a fork
     answer.put(sht(f).numpy())
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_process_has_threads_of_its_own(accelerated):
+def test_a_forked_process_transforms(accelerated):
     """Workers of a DataLoader are forked from a process that has transformed already."""
     context, before = get_context("fork"), torch.get_num_threads()
     torch.set_num_threads(2)

@@ -158,3 +158,14 @@ def _signals_by_nodes(gather: bool) -> Any:
 
 
 gather, scatter = _signals_by_nodes(True), _signals_by_nodes(False)
+
+
+def _pointer_kernel(typingctx, address):
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(address), codegen
+
+
+#: `pointer(integer)`: an address of memory
+pointer: Any = intrinsic(unwrap(_pointer_kernel))

@@ -19,12 +19,13 @@ from torch import Tensor
 from equisphere.grids import RingGrid
 from equisphere.harmonics import associated_legendre
 from equisphere.transforms._lane_formulas import CONSTANTS
+from equisphere.transforms._lane_threads import openmp
 from equisphere.transforms._workspace import workspace
 
 #: signals that go together, a multiple of 16; half of it where sums of so many numbers would leave the cache
 LANES, MOST_SUMS = 32, 2**19
 #: signals for each thread, and band limit, from and up to which this is the faster engine
-FEWEST, LARGEST = 12, 256
+FEWEST, LARGEST = 12, 192
 
 
 class LaneEngine:
@@ -90,30 +91,40 @@ class LaneEngine:
     def _run(
         self, kernel: Callable, like: Tensor, x: np.ndarray, y: np.ndarray, signals: int, weighted: bool, back: int
     ) -> None:
-        """The signals in as many parts as torch has threads, each in a thread of its own."""
+        """The signals in as many parts as torch has threads, each in one of these, or where they cannot be had in others."""
+        from equisphere.transforms._lane_kernels import task
+
         table, starts, weights, turns, scales = self._table(like.dtype)
         scales = scales if not weighted else scales * weights[:, None]
-        if back:
-            table = table.T
         rings = -(-len(self._theta) // 4) * 4
         lanes = LANES if 4 * self.bandwidth * rings * LANES <= MOST_SUMS else LANES // 2
         numbers = 2 * lanes * (2 * self.grid.nlon + 2 * self.bandwidth * rings + self.bandwidth // 2 + 5)
         threads = torch.get_num_threads()
         lanes = min(lanes, max(16, -(-signals // threads // 16) * 16))
         share = -(-signals // threads // lanes) * lanes
+        parts = -(-signals // share)
+        room = workspace("lanes", like, parts, numbers).numpy()
+        library = openmp() if parts > 1 else None
+        if library is not None:
+            arrays = (table, starts, self._mirrors, scales, self._radices)
+            given = np.array(
+                [x.ctypes.data, x.size, y.ctypes.data, y.size, signals, self.grid.nlat, self.bandwidth, len(self._mirrors),
+                 self.grid.nlon, len(table), *(array.ctypes.data for array in arrays), len(self._radices), turns.ctypes.data,
+                 room.ctypes.data, numbers, lanes, share, self._kind[0] + 2 * self._kind[1]],
+                dtype=np.int64,
+            )  # fmt: skip
+            library.GOMP_parallel(task(kernel, x.dtype, library).address, given.ctypes.data, parts, 0)
+            return
 
-        def part(first: int) -> None:
-            room = workspace("lanes", like, numbers).numpy()
-            last = min(first + share, signals)
-            step = 64 // room.itemsize
+        def part(number: int) -> None:
+            first = number * share
             kernel(
-                x, y, signals, self.grid.nlat, table, starts, self._mirrors, scales, self._radices, turns,
-                self._kind, room, lanes, step, first, last,
+                x, y, signals, self.grid.nlat, table.T if back else table, starts, self._mirrors, scales, self._radices, turns,
+                self._kind, room[number], lanes, 64 // room.itemsize, first, min(first + share, signals),
             )  # fmt: skip
 
-        first, *others = range(0, signals, share)
-        running = [_pool(threads, os.getpid()).submit(part, other) for other in others]
-        part(first)
+        running = [_pool(threads, os.getpid()).submit(part, other) for other in range(1, parts)]
+        part(0)
         for future in running:
             future.result()
 

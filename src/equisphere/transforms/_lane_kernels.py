@@ -6,117 +6,22 @@ whether they meet the derivatives of cosines and sines in place of them: signs a
 """
 # mypy: allow-untyped-defs
 
-import os
+from functools import cache
 from inspect import unwrap
 
 import numba
+import numpy as np
+from numba import carray, types  # type: ignore[attr-defined]
 
 from equisphere.transforms import _lane_formulas as formulas
-from equisphere.transforms._lane_code import gather, lanewise, scatter
+from equisphere.transforms._lane_code import gather, lanewise, pointer, scatter
+from equisphere.transforms._lane_fourier import compiled, fourier
 
-
-def compiled(function):
-    """By numba, to run without the interpreter's lock."""
-    njit = numba.njit(nogil=True, error_model="numpy", cache="NUMBA_CACHE_DIR" in os.environ)
-    return njit(unwrap(function))  # without the wrapper in which tests check shapes
-
-
-butterfly2 = lanewise(formulas.butterfly2, 4, 4, 2)
-butterfly3 = lanewise(formulas.butterfly3, 6, 6, 6)
-butterfly4 = lanewise(formulas.butterfly4, 8, 8, 6)
-butterfly5 = lanewise(formulas.butterfly5, 10, 10, 12)
 separated = lanewise(formulas.separated, 4, 4, 1)
 joined = lanewise(formulas.joined, 4, 4, 1)
 four_terms = lanewise(formulas.four_terms, 4, 4, 16, adds=True)
 one_term = lanewise(formulas.one_term, 1, 4, 4, adds=True)
 copy = lanewise(lambda x, _: x, 1, 1, 0)
-F3, F5 = formulas.CONSTANTS[3], formulas.CONSTANTS[5]
-
-
-@compiled
-def pass2(x, y, n, s, turns, re, W):
-    im, D, t = W - re, 2 * W, len(turns) // n
-    for p in range(n // 2):
-        factors = (turns[p * t, 0], turns[p * t, 1])
-        for q in range(s):
-            a, b, g, h = (q + s * p) * D, (q + s * 2 * p) * D, s * (n // 2) * D, s * D
-            butterfly2(
-                x, (a + re, a + im, a + g + re, a + g + im),
-                y, (b + re, b + im, b + h + re, b + h + im), factors, W,
-            )  # fmt: skip
-
-
-@compiled
-def pass3(x, y, n, s, turns, re, W):
-    im, D, t = W - re, 2 * W, len(turns) // n
-    half, root = turns.dtype.type(F3[0]), turns.dtype.type(F3[1])
-    for p in range(n // 3):
-        factors = (turns[p * t, 0], turns[p * t, 1], turns[2 * p * t, 0], turns[2 * p * t, 1], half, root)
-        for q in range(s):
-            a, b, g, h = (q + s * p) * D, (q + s * 3 * p) * D, s * (n // 3) * D, s * D
-            butterfly3(
-                x, (a + re, a + im, a + g + re, a + g + im, a + 2 * g + re, a + 2 * g + im),
-                y, (b + re, b + im, b + h + re, b + h + im, b + 2 * h + re, b + 2 * h + im), factors, W,
-            )  # fmt: skip
-
-
-@compiled
-def pass4(x, y, n, s, turns, re, W):
-    im, D, t = W - re, 2 * W, len(turns) // n
-    for p in range(n // 4):
-        factors = (
-            turns[p * t, 0], turns[p * t, 1], turns[2 * p * t, 0], turns[2 * p * t, 1],
-            turns[3 * p * t, 0], turns[3 * p * t, 1],
-        )  # fmt: skip
-        for q in range(s):
-            a, b, g, h = (q + s * p) * D, (q + s * 4 * p) * D, s * (n // 4) * D, s * D
-            butterfly4(
-                x, (a + re, a + im, a + g + re, a + g + im, a + 2 * g + re, a + 2 * g + im, a + 3 * g + re, a + 3 * g + im),
-                y, (b + re, b + im, b + h + re, b + h + im, b + 2 * h + re, b + 2 * h + im, b + 3 * h + re, b + 3 * h + im),
-                factors, W,
-            )  # fmt: skip
-
-
-@compiled
-def pass5(x, y, n, s, turns, re, W):
-    im, D, t = W - re, 2 * W, len(turns) // n
-    kind = turns.dtype.type
-    c1, s1, c2, s2 = kind(F5[0]), kind(F5[1]), kind(F5[2]), kind(F5[3])
-    for p in range(n // 5):
-        factors = (
-            turns[p * t, 0], turns[p * t, 1], turns[2 * p * t, 0], turns[2 * p * t, 1],
-            turns[3 * p * t, 0], turns[3 * p * t, 1], turns[4 * p * t, 0], turns[4 * p * t, 1], c1, s1, c2, s2,
-        )  # fmt: skip
-        for q in range(s):
-            a, b, g, h = (q + s * p) * D, (q + s * 5 * p) * D, s * (n // 5) * D, s * D
-            butterfly5(
-                x, (a + re, a + im, a + g + re, a + g + im, a + 2 * g + re, a + 2 * g + im,
-                    a + 3 * g + re, a + 3 * g + im, a + 4 * g + re, a + 4 * g + im),
-                y, (b + re, b + im, b + h + re, b + h + im, b + 2 * h + re, b + 2 * h + im,
-                    b + 3 * h + re, b + 3 * h + im, b + 4 * h + re, b + 4 * h + im),
-                factors, W,
-            )  # fmt: skip
-
-
-@compiled
-def fourier(x, y, radices, turns, re, W):
-    """Sums over k of x_k e^{-2 pi i mk / n}, by Stockham's passes between two arrays; returns where they end, x or y.
-
-    `re` is 0, or W: real and imaginary parts in each other's place give the sums with e^{+2 pi i mk / n}.
-    """
-    n, s = len(turns), 1
-    for radix in radices:
-        if radix == 4:
-            pass4(x, y, n, s, turns, re, W)
-        elif radix == 2:
-            pass2(x, y, n, s, turns, re, W)
-        elif radix == 3:
-            pass3(x, y, n, s, turns, re, W)
-        else:
-            pass5(x, y, n, s, turns, re, W)
-        x, y = y, x
-        n, s = n // radix, s * radix
-    return x
 
 
 @compiled
@@ -262,3 +167,71 @@ def synthesis(c, f, signals, nlat, table, starts, mirrors, scales, radices, turn
                 joined(sums, (e, e + W, o, o + W), x, (a, a + W, b, b + W), (scale,), W)
             z = fourier(x, y, radices, turns, W, W)
             scattered(z, f, begin, n, nlat, j, mirrors[j], W, nlon, step)
+
+
+@cache
+def task(kernel, dtype, library):
+    """A function of C that runs a kernel in each thread of an OpenMP library that calls it, on its share of the signals.
+
+    It is given the address of integers: those of `LaneEngine._run`, arrays as addresses.
+    """
+    number, threads = library.omp_get_thread_num, library.omp_get_num_threads
+    backward = kernel is synthesis
+    kind = numba.from_dtype(dtype)
+
+    def run(given):
+        a = carray(given, 22, np.int64)
+        x, y = carray(pointer(a[0]), a[1], kind), carray(pointer(a[2]), a[3], kind)
+        signals, nlat, L, J, nlon, rows = a[4], a[5], a[6], a[7], a[8], a[9]
+        table = carray(pointer(a[10]), (rows, (J + 3) // 4 * 4), kind)
+        starts = carray(pointer(a[11]), (L, 2), np.int64)
+        mirrors = carray(pointer(a[12]), J, np.int64)
+        scales = carray(pointer(a[13]), (J, 2), kind)
+        radices = carray(pointer(a[14]), a[15], np.int64)
+        turns = carray(pointer(a[16]), (nlon, 2), kind)
+        numbers, W, share, flags = a[18], a[19], a[20], a[21]
+        which = (flags & 1, flags >> 1)
+        step = 64 // x.itemsize
+        room = carray(pointer(a[17]), (threads(), numbers), kind)[number()]
+        for part in range(number(), (signals + share - 1) // share, threads()):
+            first, last = part * share, min(part * share + share, signals)
+            if backward:
+                kernel(
+                    x,
+                    y,
+                    signals,
+                    nlat,
+                    table.T,
+                    starts,
+                    mirrors,
+                    scales,
+                    radices,
+                    turns,
+                    which,
+                    room,
+                    W,
+                    step,
+                    first,
+                    last,
+                )
+            else:
+                kernel(
+                    x,
+                    y,
+                    signals,
+                    nlat,
+                    table,
+                    starts,
+                    mirrors,
+                    scales,
+                    radices,
+                    turns,
+                    which,
+                    room,
+                    W,
+                    step,
+                    first,
+                    last,
+                )
+
+    return numba.cfunc(types.void(types.voidptr), error_model="numpy")(unwrap(run))
