@@ -103,6 +103,30 @@ def test_no_value_is_lost_near_the_poles(legendre):
 
 
 @both_legendres
+def test_values_that_begin_below_the_range_of_doubles_come_back(legendre):
+    """sin(theta)^800 is down to 10^-350 here, P_2000,800 of order one: against the recurrence in extended precision."""
+    if legendre is CompiledLegendre:
+        pytest.importorskip("numba")
+    L, m, l = 2048, 800, 2000
+    north = np.array([0.37, 0.42, 0.5, 1.2])
+    theta = np.concatenate((north, np.pi - north[::-1]))
+    step = legendre(L, theta)
+    c = torch.zeros(L * L, 1, dtype=torch.float64)
+    c[l * l + l + m] = 1
+    x, wide = np.cos(theta.astype(np.longdouble)), np.longdouble
+    k = np.arange(1, m + 1, dtype=wide)
+    value = np.exp(np.log((2 * k + 1) / (2 * k)).sum() / 2 + m * np.log(np.sin(theta.astype(wide))))
+    value, before = value / np.sqrt(16 * np.arctan(wide(1))), np.zeros_like(x)
+    for degree in range(m, l):
+        n = np.array([degree, degree + 1], dtype=wide)
+        low, high = np.sqrt((n**2 - m**2) / (4 * n**2 - 1))
+        value, before = (x * value - low * before) / high, value
+    found = step.to_rings(c)[0, m].real.numpy()
+    np.testing.assert_allclose(found, value.astype(np.float64), rtol=0, atol=1e-11)
+    assert abs(found[1]) > 1e-3  # there is something to lose
+
+
+@both_legendres
 def test_sectoral_values_of_high_order_against_their_closed_form(legendre):
     """P_mm sqrt(4 pi) = sqrt(prod (2k+1)/2k) sin^m theta, by logarithms, from 1 to 10^-20 at order 2000."""
     if legendre is CompiledLegendre:

@@ -111,6 +111,7 @@ class TiledLegendre:
         tile = like.new_empty(last - first, steps, len(argument))
         tile[:, -1] = 0  # p_-1; slot n mod steps holds p_n
         scratch = torch.empty_like(mantissa)
+        shrunk = like.new_tensor([1.0, 2.0**-recurrence.UNIT])  # in double precision: in single, the second is zero
         rings, pending = len(argument), True
         for step in range(0, total, steps):
             orders = min(last - first, self.bandwidth - first - 2 * step)
@@ -133,7 +134,7 @@ class TiledLegendre:
             if pending:
                 last_two = tile[:, -2:]
                 grown = (exponent < 0) & (last_two[:, 1].abs() > 2.0 ** (recurrence.UNIT - recurrence.FLOOR))
-                last_two.mul_(torch.where(grown, 2.0**-recurrence.UNIT, 1.0)[:, None])
+                last_two.mul_(shrunk[grown.long()][:, None])
                 exponent = exponent + grown.int()
                 pending = rings > 0 or bool((exponent < 0).any())
 
