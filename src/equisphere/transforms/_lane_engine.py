@@ -70,7 +70,7 @@ class LaneEngine:
 
         f = f.movedim(-1, 0).contiguous()
         c = f.new_empty(self.bandwidth**2, len(f))
-        self._run(analysis, f, f.detach().numpy().reshape(-1), c.numpy().reshape(-1), len(f), weighted, 0)
+        self._run(analysis, f, f.detach().numpy().reshape(-1), c.numpy().reshape(-1), len(f), weighted)
         return c
 
     def to_grid(
@@ -85,12 +85,10 @@ class LaneEngine:
         c, (nlat, nlon), n = c.contiguous(), self.grid.shape, c.shape[-1]
         # no view: functions may write to it
         f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon)) if out is None else out
-        self._run(synthesis, c, c.detach().numpy().reshape(-1), f.movedim(-1, 0).numpy().reshape(-1), n, weighted, 1)
+        self._run(synthesis, c, c.detach().numpy().reshape(-1), f.movedim(-1, 0).numpy().reshape(-1), n, weighted)
         return f
 
-    def _run(
-        self, kernel: Callable, like: Tensor, x: np.ndarray, y: np.ndarray, signals: int, weighted: bool, back: int
-    ) -> None:
+    def _run(self, kernel: Callable, like: Tensor, x: np.ndarray, y: np.ndarray, signals: int, weighted: bool) -> None:
         """The signals in as many parts as torch has threads, each in one of these, or where they cannot be had in others."""
         from equisphere.transforms._lane_kernels import task
 
@@ -119,7 +117,7 @@ class LaneEngine:
         def part(number: int) -> None:
             first = number * share
             kernel(
-                x, y, signals, self.grid.nlat, table.T if back else table, starts, self._mirrors, scales, self._radices, turns,
+                x, y, signals, self.grid.nlat, table, starts, self._mirrors, scales, self._radices, turns,
                 self._kind, room[number], lanes, 64 // room.itemsize, first, min(first + share, signals),
             )  # fmt: skip
 

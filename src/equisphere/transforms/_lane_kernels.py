@@ -131,7 +131,7 @@ def analysis(f, c, signals, nlat, table, starts, mirrors, scales, radices, turns
 
 @compiled
 def synthesis(c, f, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, room, W, step, first, last):
-    """The transpose of `analysis`: samples of the signals first .. last-1. `table` has rings in front here."""
+    """The transpose of `analysis`: samples of the signals first .. last-1."""
     L, J, nlon, D = len(starts), len(mirrors), len(turns), 2 * W
     rings = (J + 3) // 4 * 4
     flipped, turned = kind
@@ -152,7 +152,7 @@ def synthesis(c, f, signals, nlat, table, starts, mirrors, scales, radices, turn
                     )  # for m = 0 the same once more
                 start = starts[m, parity]
                 to = (2 * m + (parity ^ flipped)) * rings * D
-                products(table[:, start : start + degrees], degrees, row, 0, sums, to, rings, D)
+                products(table[start : start + degrees].T, degrees, row, 0, sums, to, rings, D)
         for j in range(J):
             mean, scale = scales[j, 0], scales[j, 1]
             even, odd = sums[j * D : j * D + D], sums[(rings + j) * D : (rings + j) * D + D]
@@ -176,7 +176,6 @@ def task(kernel, dtype, library):
     It is given the address of integers: those of `LaneEngine._run`, arrays as addresses.
     """
     number, threads = library.omp_get_thread_num, library.omp_get_num_threads
-    backward = kernel is synthesis
     kind = numba.from_dtype(dtype)
 
     def run(given):
@@ -195,43 +194,8 @@ def task(kernel, dtype, library):
         room = carray(pointer(a[17]), (threads(), numbers), kind)[number()]
         for part in range(number(), (signals + share - 1) // share, threads()):
             first, last = part * share, min(part * share + share, signals)
-            if backward:
-                kernel(
-                    x,
-                    y,
-                    signals,
-                    nlat,
-                    table.T,
-                    starts,
-                    mirrors,
-                    scales,
-                    radices,
-                    turns,
-                    which,
-                    room,
-                    W,
-                    step,
-                    first,
-                    last,
-                )
-            else:
-                kernel(
-                    x,
-                    y,
-                    signals,
-                    nlat,
-                    table,
-                    starts,
-                    mirrors,
-                    scales,
-                    radices,
-                    turns,
-                    which,
-                    room,
-                    W,
-                    step,
-                    first,
-                    last,
-                )
+            kernel(
+                x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, which, room, W, step, first, last
+            )  # fmt: skip
 
     return numba.cfunc(types.void(types.voidptr), error_model="numpy")(unwrap(run))
