@@ -10,7 +10,7 @@ from reference import KINDS, harmonics_at, quadrature, randn, relative_error
 from torch.autograd import gradcheck, gradgradcheck
 
 import equisphere as es
-from equisphere.transforms import _engines, large_backend
+from equisphere.transforms import _engines, _legendre_compiled, large_backend
 from equisphere.transforms._legendre_compiled import CompiledLegendre
 from equisphere.transforms._legendre_tiles import TiledLegendre
 
@@ -178,10 +178,45 @@ def test_size_and_dtype_decide():
     """Tables while they are small, and none beyond: at 512 in single precision, not in double."""
     grid = es.grids.DriscollHealy(512)
     engine = _engines.engine_for(grid, 512)
-    assert type(engine._serving(torch.zeros(1))).__name__ == "RingEngine"
+    assert type(engine._serving(torch.zeros(1, 8))).__name__ == "RingEngine"
     with large_backend("torch"):
         large = _engines.engine_for(grid, 512)._serving(torch.zeros(1, dtype=torch.float64))
     assert type(large).__name__ == "LargeEngine"
+
+
+def test_tables_are_read_where_many_signals_share_them():
+    """At 384 in double precision they are 226 MB: torch reads them always, compiled functions replace them for up to four."""
+    pytest.importorskip("numba")
+    grid = es.grids.DriscollHealy(384)
+    for backend, signals, wanted in (
+        ("torch", 1, "RingEngine"),
+        ("numba", 1, "LargeEngine"),
+        ("numba", 4, "LargeEngine"),
+        ("numba", 5, "RingEngine"),
+    ):
+        with large_backend(backend):
+            serving = _engines.engine_for(grid, 384)._serving(torch.zeros(1, signals, dtype=torch.float64))
+        assert type(serving).__name__ == wanted
+
+
+@pytest.mark.parametrize("library", ["OpenMP", "pool"])
+def test_threads_share_the_orders(on_the_fly, monkeypatch, library):
+    """Two threads, those of torch or others, give the sums over the reference harmonics, groups of orders left over too."""
+    pytest.importorskip("numba")
+    if library == "pool":
+        monkeypatch.setattr(_legendre_compiled, "openmp", lambda: None)
+    before, grid = torch.get_num_threads(), es.grids.GaussLegendre(nlat=29, nlon=57)
+    c, f = randn(2, 29**2, dtype=torch.float64), randn(2, 29, 57, dtype=torch.float64)
+    torch.set_num_threads(2)
+    try:
+        with large_backend("numba"):
+            sht = es.SHT(grid)
+            samples, coefficients = sht.inverse(c), sht(f)
+    finally:
+        torch.set_num_threads(before)
+    Y = harmonics_at(grid.points, 29, False)
+    assert relative_error(samples, torch.einsum("jkc,nc->njk", Y, c)) < 3e-14
+    assert relative_error(coefficients, quadrature(f, grid, 29)) < 3e-14
 
 
 def test_a_backend_must_be_known_and_installed(monkeypatch):

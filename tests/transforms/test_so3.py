@@ -25,8 +25,7 @@ from equisphere.transforms import SO3Transform
 # torch itself does that when it first differentiates forwards
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:DeprecationWarning")
 
-#: largest relative error of analysis after synthesis, in the norm and in the worst coefficient
-ROUND_TRIP = {torch.complex128: 1e-13, torch.complex64: 1e-6}
+DTYPES = (torch.complex128, torch.complex64)
 every_bandwidth = pytest.mark.parametrize("L", [1, 2, 4])
 
 
@@ -83,21 +82,26 @@ def test_the_functions_are_e3nns_in_the_complex_basis():
         assert torch.allclose(so3.inverse(c), wanted, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("dtype", ROUND_TRIP)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("L", [1, 2, 3, 8, 17, 32])
 def test_the_sampling_theorem(L, dtype):
     check_round_trip(L, dtype)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ROUND_TRIP)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("L", [64, 128])
 def test_the_sampling_theorem_at_high_band_limits(L, dtype):
     check_round_trip(L, dtype)
 
 
 def check_round_trip(L, dtype):
-    """analysis(synthesis(c)) = c to rounding, for complex functions and for real ones."""
+    """analysis(synthesis(c)) = c to rounding, for complex functions and for real ones, in the norm and in the worst number.
+
+    The tables come from a recurrence in the degree, in double precision: some roundings for each of L degrees. What is
+    single is rounded once from them, and added up.
+    """
+    bound = 1e-6 if dtype == torch.complex64 else 1e-14 + 6 * L * torch.finfo(dtype).eps
     so3 = SO3Transform(L)
     c = randn(so3.size, dtype=dtype)
     again = so3(so3.inverse(c))
@@ -105,8 +109,8 @@ def check_round_trip(L, dtype):
     real = so3(f)
     assert f.dtype == dtype.to_real()
     for found, wanted in ((again, c), (so3.inverse(real, real=True), f)):
-        assert relative_error(found, wanted) <= ROUND_TRIP[dtype]
-        assert float((found - wanted).abs().max() / wanted.abs().max()) <= ROUND_TRIP[dtype]
+        assert relative_error(found, wanted) <= bound
+        assert float((found - wanted).abs().max() / wanted.abs().max()) <= bound
 
 
 def test_coefficients_of_a_real_function_have_their_symmetry():

@@ -25,9 +25,11 @@ class DuccEngine:
         import ducc0
 
         cosine, sine, scale = _order_by_order(self.bandwidth)
-        signals = c.T.contiguous().numpy()
-        alm = (signals[:, cosine] - 1j * (signals[:, sine] * (sine != cosine))) / scale
-        maps = ducc0.sht.synthesis(alm=alm.astype(_complex(c))[:, None], **self._geometry(weighted))
+        alm = c.new_empty(c.shape[-1], len(scale), 2)
+        signals, factor = c.T.contiguous(), (1 / scale).to(c)
+        torch.mul(signals.index_select(1, cosine), factor, out=alm[..., 0])
+        torch.mul(signals.index_select(1, sine), torch.where(sine == cosine, 0, -factor), out=alm[..., 1])
+        maps = ducc0.sht.synthesis(alm=torch.view_as_complex(alm).numpy()[:, None], **self._geometry(weighted))
         return torch.from_numpy(maps[:, 0]).unflatten(1, self.grid.shape).movedim(0, -1)
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
@@ -36,11 +38,11 @@ class DuccEngine:
 
         cosine, sine, scale = _order_by_order(self.bandwidth)
         maps = f.movedim(-1, 0).flatten(1).contiguous().numpy()
-        alm = ducc0.sht.adjoint_synthesis(map=maps[:, None], **self._geometry(weighted))[:, 0]
-        out = np.empty((len(maps), self.bandwidth**2), dtype=maps.dtype)
+        alm = torch.from_numpy(ducc0.sht.adjoint_synthesis(map=maps[:, None], **self._geometry(weighted))[:, 0])
+        out, scale = f.new_empty(len(maps), self.bandwidth**2), scale.to(f)
         out[:, sine] = -alm.imag * scale
         out[:, cosine] = alm.real * scale  # after the line above, for sine and cosine of m = 0 share a place
-        return torch.from_numpy(out).T
+        return out.T
 
     def _geometry(self, weighted: bool) -> dict[str, Any]:
         nlat, nlon = self.grid.shape
@@ -56,12 +58,8 @@ class DuccEngine:
         }
 
 
-def _complex(like: Tensor) -> type:
-    return np.complex128 if like.dtype == torch.float64 else np.complex64
-
-
 @lru_cache(maxsize=4)
-def _order_by_order(bandwidth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _order_by_order(bandwidth: int) -> tuple[Tensor, Tensor, Tensor]:
     """Flat places of (l, m) and (l, -m) in ducc0's order (all degrees of m = 0, then of m = 1, ..), and the factor.
 
     alm = (-1)^m (a_lm - i a_l,-m) / sqrt2, m > 0, over the harmonics with the Condon-Shortley phase.
@@ -69,4 +67,4 @@ def _order_by_order(bandwidth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     m = np.repeat(np.arange(bandwidth), np.arange(bandwidth, 0, -1))
     l = np.concatenate([np.arange(first, bandwidth) for first in range(bandwidth)])
     scale = np.where(m == 0, 1.0, np.sqrt(2) * (1 - 2 * (m % 2)))
-    return l * l + l + m, l * l + l - m, scale
+    return torch.from_numpy(l * l + l + m), torch.from_numpy(l * l + l - m), torch.from_numpy(scale)

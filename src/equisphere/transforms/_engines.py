@@ -21,6 +21,9 @@ TOLERANCE = 1e-6
 #: tables of more bytes than these are not made: the Legendre functions are then computed on the fly
 TABLE_LIMIT = 3 << 27
 
+#: bytes of tables above which few signals, for each 2 bytes of a number one at most, have compiled functions made anew instead
+READ_LIMIT = 1 << 26
+
 
 @runtime_checkable
 class Engine(Protocol):
@@ -40,7 +43,7 @@ class Engine(Protocol):
 
 
 class SizedEngine:
-    """Stored tables up to a size that depends on the dtype, Legendre functions on the fly beyond; compiled where asked for."""
+    """Stored tables up to a size, and for few signals a smaller one; Legendre functions on the fly beyond."""
 
     def __init__(self, grid: RingGrid, bandwidth: int, backend: str) -> None:
         self.grid, self.bandwidth, self.backend = grid, bandwidth, backend
@@ -55,10 +58,11 @@ class SizedEngine:
         return self._serving(f).from_grid(f, weighted)
 
     def _serving(self, x: Tensor) -> Engine:
-        if self.table_numbers * x.element_size() <= TABLE_LIMIT:
+        backend = self.backend if x.device.type == "cpu" else "torch"
+        table, few = self.table_numbers * x.element_size(), x.shape[-1] <= x.element_size() // 2
+        if table <= (READ_LIMIT if few and backend != "torch" else TABLE_LIMIT):
             compiled = accelerated() and fills_lanes(x, self.grid, self.bandwidth)
             return (lane_engine if compiled else ring_engine)(self.grid, self.bandwidth)
-        backend = self.backend if x.device.type == "cpu" else "torch"
         if backend == "ducc0":
             return DuccEngine(self.grid, self.bandwidth)
         return large_engine(self.grid, self.bandwidth, backend)

@@ -19,7 +19,7 @@ from torch import Tensor
 from equisphere.grids import RingGrid
 from equisphere.harmonics import associated_legendre
 from equisphere.transforms._lane_formulas import CONSTANTS
-from equisphere.transforms._lane_threads import openmp
+from equisphere.transforms._openmp import openmp
 from equisphere.transforms._workspace import workspace
 
 #: signals that go together, a multiple of 16; half of it where sums of so many numbers would leave the cache

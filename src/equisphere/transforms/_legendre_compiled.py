@@ -9,7 +9,9 @@ from jaxtyping import Complex, Float64
 from torch import Tensor
 
 from equisphere.transforms import _recurrence as recurrence
-from equisphere.transforms._legendre_kernels import WIDTH, kernels
+from equisphere.transforms._legendre_kernels import WIDTH, kernels, task
+from equisphere.transforms._openmp import openmp
+from equisphere.transforms._workspace import workspace
 
 #: orders of one task: neighbouring coefficients of a degree share a cache line
 GROUP = 8
@@ -34,7 +36,8 @@ class CompiledLegendre:
 
     def to_rings(self, c: Float64[Tensor, "coefficients n"]) -> Complex[Tensor, "n orders rings"]:
         """sum_l (c_lm - i c_l,-m) P_lm(cos theta_j), m >= 0, at every ring."""
-        out = torch.empty(c.shape[-1], self.bandwidth, self.rings, dtype=torch.complex128)
+        room = torch.empty(0, dtype=torch.complex128)
+        out = workspace("large spectrum", room, c.shape[-1], self.bandwidth, self.rings)
         values = out.numpy()
         for signal, rings in zip(c.T, values, strict=True):
             self._run(kernels()[0], np.ascontiguousarray(signal.numpy()), rings)
@@ -48,29 +51,14 @@ class CompiledLegendre:
         return out.T
 
     def _run(self, kernel: Callable[..., None], c: np.ndarray, rings: np.ndarray) -> None:
-        mantissas, exponents = self._starts
-
-        def group(first: int) -> None:
-            last = min(first + GROUP, self.bandwidth)
-            kernel(
-                self.bandwidth,
-                first,
-                last,
-                c,
-                rings,
-                mantissas,
-                exponents,
-                self._argument,
-                self._x,
-                self._cuts,
-                self._skip,
-            )
-
-        groups = range(0, self.bandwidth, GROUP)  # those of low orders, the longest, first
-        threads = torch.get_num_threads()
-        if threads == 1:
-            for first in groups:
-                group(first)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(group, groups))
+        """Groups of orders, those of low orders, the longest, first, in torch's own threads where they can be had."""
+        L, threads = self.bandwidth, torch.get_num_threads()
+        arrays = (c, rings, *self._starts, self._argument, self._x, self._cuts, self._skip)
+        library = openmp() if threads > 1 else None
+        if library is not None:
+            sizes = (L, GROUP, self.rings, len(self._x), len(self._cuts))
+            given = np.array([*sizes, *(array.ctypes.data for array in arrays)], dtype=np.int64)
+            library.GOMP_parallel(task(kernel, library).address, given.ctypes.data, threads, 0)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda first: kernel(L, first, min(first + GROUP, L), *arrays), range(0, L, GROUP)))

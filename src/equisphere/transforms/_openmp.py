@@ -1,7 +1,7 @@
 """Work for the threads of PyTorch that is not PyTorch's.
 
 After an operator the OpenMP threads of PyTorch wait busily for the next one, some milliseconds long: threads of somebody else
-find the cores taken. So the compiled transform is done by the same threads, through the call that compilers make of
+find the cores taken. So compiled transforms are done by the same threads, through the call that compilers make of
 `#pragma omp parallel` (GOMP_parallel of the GNU libgomp manual, "Implementing PARALLEL construct"). Where PyTorch is built on
 another OpenMP, as on macOS and Windows, `openmp` is None.
 """
@@ -16,18 +16,16 @@ import torch
 
 @cache
 def openmp() -> ctypes.CDLL | None:
-    """The OpenMP library that PyTorch has loaded, where it is GNU's."""
+    """PyTorch's own library, through which the functions of the OpenMP that it runs on are found, where that is GNU's."""
     if not hasattr(os, "RTLD_NOLOAD"):
         return None
-    package = Path(torch.__file__).parent
-    for path in [*(package / "lib").glob("libgomp*"), *(package.parent / "torch.libs").glob("libgomp*")]:
-        try:
-            library = ctypes.CDLL(str(path), mode=os.RTLD_NOLOAD | os.RTLD_NOW)
-        except OSError:  # there, but not what is in use
-            continue
+    try:
+        path = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+        library = ctypes.CDLL(str(path), mode=os.RTLD_NOLOAD | os.RTLD_NOW)
         library.GOMP_parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         library.GOMP_parallel.restype = None
         for name in ("omp_get_thread_num", "omp_get_num_threads"):
             getattr(library, name).argtypes, getattr(library, name).restype = [], ctypes.c_int
-        return library
-    return None
+    except (OSError, AttributeError):  # not there, or built on another OpenMP
+        return None
+    return library
