@@ -1,16 +1,15 @@
 """What equivariance is worth in training data: accuracy and cost against the number of training items.
 
-    EQUISPHERE_DATA=... python benchmarks/data_efficiency.py              (an hour; goes on where it was stopped)
-    EQUISPHERE_DATA=... python benchmarks/data_efficiency.py --full       (50 to 55,000 digits; hours)
-    python benchmarks/data_efficiency.py --finished                       (figures of what is trained already)
+    EQUISPHERE_DATA=... python benchmarks/data_efficiency.py              (two hours; goes on where it was stopped)
+    EQUISPHERE_DATA=... python benchmarks/data_efficiency.py --anew       (trains again what the kept figures hold already)
 
 Networks of equal size learn from the same items: an equivariant one, a planar CNN, and the planar CNN on items that are
 turned anew whenever they are seen, for as many steps as the others and for `LONGER` times as many, which takes it longer than
 the equivariant one. All are tested on items in random orientations and on items as they come. For each number of items
 and each seed the items, the weights and the orientations are drawn anew. The number of steps has bounds (`schedule`): few items
 are seen again and again, distorted differently. The epoch is chosen on `VALIDATED` further items. Small numbers of items come
-first, with all seeds. Whole runs are kept in --runs, the figures in docs/evidence/data_efficiency.json, and
-`python docs/write_efficiency.py` makes the page and its picture of them.
+first, with all seeds. Whole runs are kept in --runs, the figures in docs/evidence/data_efficiency.json, from which those of the
+same settings are taken over, and `python docs/write_efficiency.py` makes the page and its picture of them.
 """
 
 import argparse
@@ -47,8 +46,7 @@ ROUND = {"activation": "silu", "hidden": 32, "dropout": 0.2}
 TASKS: dict[str, dict[str, Any]] = {
     "spherical MNIST": {
         "recipe": DIGITS,
-        "sizes": (50, 200, 800, 3000, 10_000),
-        "full": (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 55_000),
+        "sizes": (50, 200, 800, 3000, 10_000, 55_000),
         "equivariant": {
             "channels": [16, 24, 32, 32],
             "bandwidths": [16, 12, 10, 8],
@@ -62,7 +60,6 @@ TASKS: dict[str, dict[str, Any]] = {
     "69 classes of meshes": {
         "recipe": MESHES,
         "sizes": (138, 480, 1499),
-        "full": (69, 138, 276, 480, 800, 1499),
         "equivariant": {"channels": [32, 32, 48], "bandwidths": [10, 8, 6], "pairs": 8, "triples": 16, **ROUND},
         "planar": {"bandwidth": 10, "channels": [20, 34, 46], "dropout": 0.2},
         "tested": 2000,
@@ -152,30 +149,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "data-efficiency", help="folder of the trainings")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--full", action="store_true", help="all sizes, all test items")
-    parser.add_argument("--finished", action="store_true", help="train nothing")
+    parser.add_argument("--anew", action="store_true", help="take nothing over from the kept figures")
     given = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    for task, n, seed in _plan(given.seeds, "full" if given.full else "sizes"):
+    rows = [] if given.anew else _kept()
+    for task, n, seed in _plan(given.seeds):
         data = _load(task, seed)
-        tested = len(data.test) if given.full else TASKS[task]["tested"]  # type: ignore[attr-defined]
-        fewer = Fewer(data, n, tested)
-        recipes = {network: _recipe(task, network, n, seed) for network in NETWORKS}
-        folders = {network: given.runs / f"{recipe.name}{'-full' * given.full}" for network, recipe in recipes.items()}
-        if given.finished and not all((folder / "figures.json").exists() for folder in folders.values()):
-            continue
-        for network, recipe in recipes.items():
-            figures = fit(recipe, folders[network], fewer, progress=False, resume=True).figures
-            rows.append({"task": task, "network": network, "n": n, "seed": seed, **_row(recipe, fewer, figures)})
+        fewer = Fewer(data, n, TASKS[task]["tested"])
+        for network in NETWORKS:
+            key = {"task": task, "network": network, "n": n, "seed": seed}
+            if any(key.items() <= row.items() for row in rows):
+                continue
+            recipe = _recipe(task, network, n, seed)
+            figures = fit(recipe, given.runs / recipe.name, fewer, progress=False, resume=True).figures
+            rows.append({**key, **_row(recipe, fewer, figures)})
             print(rows[-1], flush=True)
-        _write(rows)
+            _write(rows)
 
 
-def _plan(seeds: int, sizes: str) -> Iterator[tuple[str, int, int]]:
+def _plan(seeds: int) -> Iterator[tuple[str, int, int]]:
     """Task, number of items and seed, small numbers first."""
-    for _, task, n in sorted((i, task, n) for task, what in TASKS.items() for i, n in enumerate(what[sizes])):
+    for _, task, n in sorted((i, task, n) for task, what in TASKS.items() for i, n in enumerate(what["sizes"])):
         for seed in range(seeds):
             yield task, n, seed
+
+
+def _kept() -> list[dict[str, Any]]:
+    """Rows of earlier runs, where they were of the same settings."""
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {"rows": []}
+    return kept["rows"] if json.loads(json.dumps(_conditions())).items() <= kept.items() else []
 
 
 @cache
@@ -211,21 +212,17 @@ def _row(recipe: Recipe, fewer: Fewer, figures: dict[str, Any]) -> dict[str, Any
     }
 
 
+def _conditions() -> dict[str, Any]:
+    """What figures depend on, beside networks, items and seeds."""
+    bounds = {"least": LEAST, "epochs": EPOCHS, "most": MOST, "longer": LONGER, "batch": BATCH, "validated": VALIDATED}
+    settings = {task: {key: what[key] for key in ("equivariant", "planar")} for task, what in TASKS.items()}
+    return {"bounds": bounds, "settings": settings}
+
+
 def _write(rows: list[dict[str, Any]]) -> None:
-    kept = {
-        "rows": rows,
-        "bounds": {
-            "least": LEAST,
-            "epochs": EPOCHS,
-            "most": MOST,
-            "longer": LONGER,
-            "batch": BATCH,
-            "validated": VALIDATED,
-        },
-        "settings": {task: {key: what[key] for key in ("equivariant", "planar")} for task, what in TASKS.items()},
-        "machine": f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}",
-        "torch": torch.__version__,
-    }
+    machine = f"{platform.system()} {platform.machine()}, threads: {torch.get_num_threads()}"
+    rows = sorted(rows, key=lambda row: (row["task"], row["n"], row["seed"], list(NETWORKS).index(row["network"])))
+    kept = {"rows": rows, **_conditions(), "machine": machine, "torch": torch.__version__}
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
 
 

@@ -125,7 +125,7 @@ Written by `make bench`: real float32 signals on 2b x 2b grids, {result["machine
 when it began: {result["load"]:.1f} (the figures mean little where others were at work). The contenders take turns in one process.
 Ours: median and quartiles; compiled: after `es.transforms.accelerate()`, with numba. The others: their time, in multiples of ours, and then
 of ours compiled, median and quartiles over turns. "Forward and backward" is a round trip
-and its gradient. Memory is the highest resident memory of that above what was resident before, tables
+and the gradient of its input, that of its output given (no loss: torch's squares and sums cost as much again). Memory is the highest resident memory of that above what was resident before, tables
 included, in a process of its own; construction is from nothing until the first map went there and back (a single map is not compiled; the
 first batch in a process is, which takes some seconds, and memory that is not counted here).
 

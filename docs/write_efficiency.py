@@ -177,8 +177,7 @@ def _protocol(kept: dict[str, Any]) -> str:
             f"\nNetworks of {parameters[0]:,} to {parameters[-1]:,} parameters:\n",
             *settings,
             f"\n{kept['machine']}, torch {kept['torch']}; processor times are of one thread, data included, from the median of",
-            "40 steps. Made by `python benchmarks/data_efficiency.py` and `python docs/write_efficiency.py`; `--full` of the",
-            "first goes to 55,000 digits.",
+            "40 steps. Made by `python benchmarks/data_efficiency.py` and `python docs/write_efficiency.py`.",
         )
     )
 
