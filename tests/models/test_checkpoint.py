@@ -21,6 +21,7 @@ MODELS = [
     SphericalClassifier(4, 1, (4, 6), (8, 6), anchors=5, activation="silu", hidden=8),
     PlanarClassifier(4, 1, 8, (4, 6)),
     SphericalUNet(1, 2, (4, 6), (8, 5), anchors=6, dropout=0.1, pairs=2),
+    SphericalUNet(1, 2, (4, 6), (8, 5), pairs=(1, 3)),
     PlanarUNet(1, 2, 8, (4, 6)),
 ]
 

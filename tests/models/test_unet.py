@@ -215,6 +215,8 @@ def test_the_planar_net_turns_about_z_alone():
         ({"activation": "step"}, "must be one of relu"),
         ({"dropout": -0.1}, "probability"),
         ({"pairs": 4}, "at least 8 channels"),
+        ({"pairs": (1, 2)}, "one for each of 3 blocks, got 2"),
+        ({"pairs": (1, -2, 0)}, "from 0 on, got -2"),
         ({"out_channels": 0}, "at least 1"),
     ],
 )

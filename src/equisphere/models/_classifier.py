@@ -69,7 +69,7 @@ class Block(nn.Module):
 
 
 def checked_blocks(
-    channels: Sequence[int], bandwidths: Sequence[int], activation: str, dropout: float, pairs: int = 0
+    channels: Sequence[int], bandwidths: Sequence[int], activation: str, dropout: float
 ) -> tuple[list[int], list[int]]:
     """The channels and bandwidths of a stack of blocks, or why they do not fit together."""
     channels, bandwidths = list(channels), list(bandwidths)
@@ -83,9 +83,20 @@ def checked_blocks(
         raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}.")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be a probability below 1, got {dropout}.")
-    if 2 * pairs > min(channels):
-        raise ValueError(f"{pairs} pairs need at least {2 * pairs} channels in each block, got {channels}.")
     return channels, bandwidths
+
+
+def checked_pairs(pairs: int | Sequence[int], channels: Sequence[int]) -> list[int]:
+    """The number of compared pairs of each block, from one for all or one for each, or why they do not fit."""
+    numbers = [pairs] * len(channels) if isinstance(pairs, int) else list(pairs)
+    if len(numbers) != len(channels):
+        raise ValueError(f"pairs must be one number, or one for each of {len(channels)} blocks, got {len(numbers)}.")
+    for number, width in zip(numbers, channels, strict=True):
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise ValueError(f"pairs must be numbers from 0 on, got {number!r}.")
+        if 2 * number > width:
+            raise ValueError(f"{number} pairs need at least {2 * number} channels in their block, got {width}.")
+    return numbers
 
 
 def head_on(invariants: int, hidden: int, dropout: float, classes: int) -> nn.Sequential:
@@ -121,7 +132,8 @@ class SphericalClassifier(ConfiguredModule):
         hidden: width of the head's hidden layer.
         dropout: probability at which the head drops an invariant while it trains.
         triples: number of handed invariants (`nn.TripleProduct`) that the head sees besides; none by default.
-        pairs: in each block, how many pairs of its channels are compared by direction (`nn.DirectionalActivation`).
+        pairs: how many pairs of its channels each block compares by direction (`nn.DirectionalActivation`); one number for
+            all blocks or one for each.
 
     Shape:
         coefficients `(batch, in_channels, bandwidths[0]**2)` to logits `(batch, classes)`.
@@ -146,10 +158,11 @@ class SphericalClassifier(ConfiguredModule):
         hidden: int = 64,
         dropout: float = 0.0,
         triples: int = 0,
-        pairs: int = 0,
+        pairs: int | Sequence[int] = 0,
     ) -> None:
         super().__init__()
-        channels, bandwidths = checked_blocks(channels, bandwidths, activation, dropout, pairs)
+        channels, bandwidths = checked_blocks(channels, bandwidths, activation, dropout)
+        compared = checked_pairs(pairs, channels)
         self.config = {
             "classes": _checks.positive_int(classes, "classes"),
             "in_channels": _checks.positive_int(in_channels, "in_channels"),
@@ -161,12 +174,12 @@ class SphericalClassifier(ConfiguredModule):
             "hidden": _checks.positive_int(hidden, "hidden"),
             "dropout": float(dropout),
             "triples": _checks.positive_int(triples, "triples") if triples else 0,
-            "pairs": _checks.positive_int(pairs, "pairs") if pairs else 0,
+            "pairs": pairs if isinstance(pairs, int) else compared,
         }
         self.bandwidth = bandwidths[0]
         self.blocks = nn.Sequential()
-        for before, after, bandwidth in zip([in_channels, *channels], channels, bandwidths, strict=False):
-            self.blocks.append(Block(before, after, bandwidth, anchors, activation, oversampling, pairs))
+        for before, after, L, number in zip([in_channels, *channels], channels, bandwidths, compared, strict=False):
+            self.blocks.append(Block(before, after, L, anchors, activation, oversampling, number))
         self.mean, self.spectrum = GlobalPool(), PowerSpectrum()
         self.handed = TripleProduct(channels[-1], triples) if triples else None
         invariants = channels[-1] * bandwidths[-1] + triples

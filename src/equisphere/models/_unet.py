@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
-from equisphere.models._classifier import Block, checked_blocks
+from equisphere.models._classifier import Block, checked_blocks, checked_pairs
 from equisphere.models._configured import ConfiguredModule
 from equisphere.nn import SpectralPad, ZonalConv
 
@@ -35,7 +35,8 @@ class SphericalUNet(ConfiguredModule):
         activation: one of "relu", "gelu", "silu", "tanh", "softplus".
         oversampling: as in `nn.Activation`.
         dropout: probability at which a channel of the deepest block is dropped, as a whole, while training.
-        pairs: in each block, how many pairs of its channels are compared by direction (`nn.DirectionalActivation`).
+        pairs: how many pairs of its channels each block compares by direction (`nn.DirectionalActivation`); one number for
+            all levels or one for each.
         direct: add a zonal convolution of the input to the output, a linear forecast or filter for the rest to improve upon;
             both begin at zero.
 
@@ -65,11 +66,12 @@ class SphericalUNet(ConfiguredModule):
         activation: str = "silu",
         oversampling: float = 1.5,
         dropout: float = 0.0,
-        pairs: int = 0,
+        pairs: int | Sequence[int] = 0,
         direct: bool = False,
     ) -> None:
         super().__init__()
-        channels, bandwidths = checked_blocks(channels, bandwidths, activation, dropout, pairs)
+        channels, bandwidths = checked_blocks(channels, bandwidths, activation, dropout)
+        compared = checked_pairs(pairs, channels)
         self.config = {
             "in_channels": _checks.positive_int(in_channels, "in_channels"),
             "out_channels": _checks.positive_int(out_channels, "out_channels"),
@@ -79,16 +81,16 @@ class SphericalUNet(ConfiguredModule):
             "activation": activation,
             "oversampling": float(oversampling),
             "dropout": float(dropout),
-            "pairs": _checks.positive_int(pairs, "pairs") if pairs else 0,
+            "pairs": pairs if isinstance(pairs, int) else compared,
             "direct": bool(direct),
         }
         self.bandwidth = bandwidths[0]
         self.down, self.pads, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for before, after, bandwidth in zip([in_channels, *channels], channels, bandwidths, strict=False):
-            self.down.append(Block(before, after, bandwidth, anchors, activation, oversampling, pairs))
-        for below, beside, bandwidth in reversed(list(zip(channels[1:], channels, bandwidths, strict=False))):
-            self.pads.append(SpectralPad(bandwidth))
-            self.up.append(Block(below + beside, beside, bandwidth, anchors, activation, oversampling, pairs))
+        for before, after, L, number in zip([in_channels, *channels], channels, bandwidths, compared, strict=False):
+            self.down.append(Block(before, after, L, anchors, activation, oversampling, number))
+        for below, beside, L, number in reversed(list(zip(channels[1:], channels, bandwidths, compared, strict=False))):
+            self.pads.append(SpectralPad(L))
+            self.up.append(Block(below + beside, beside, L, anchors, activation, oversampling, number))
         self.dropout = nn.Dropout1d(dropout)
         self.head = ZonalConv(channels[0], out_channels, self.bandwidth)
         self.head.reset_parameters(gain=1.0)
