@@ -50,6 +50,7 @@ OPTIONAL = {
         "transforms/_lane_code.py",
         "transforms/_lane_fourier.py",
         "transforms/_lane_kernels.py",
+        "nn/_compare_kernels.py",
     ),
     "llvmlite": ("transforms/_lane_code.py",),
     "ducc0": ("transforms/_ducc.py",),

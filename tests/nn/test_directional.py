@@ -12,7 +12,7 @@ import equisphere as es
 from equisphere.models import SphericalClassifier
 from equisphere.nn import Activation, DirectionalActivation, _compare
 from equisphere.nn._compare import compared, plainly_compared
-from equisphere.transforms import directional
+from equisphere.transforms import accelerate, directional
 from equisphere.transforms._spin_rings import spin_ring_engine
 from equisphere.transforms._tangent_engine import tangent_engine
 
@@ -145,6 +145,25 @@ def test_the_products_made_in_pieces_are_the_formula(monkeypatch):
     torch.testing.assert_close(torch.vmap(compared, in_dims=3)(u), compared(u).movedim(2, 0))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_compiled_products_are_the_formula(threads, dtype):
+    """Values and gradients, of fields that lie in memory as they come and as they do not."""
+    pytest.importorskip("numba")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    accelerate()
+    try:
+        for u in (randn(2, 2, 3, 50, 7, dtype=dtype), randn(7, 3, 2, 2, dtype=dtype).permute(2, 3, 1, 0)):
+            given = torch.randn_like(u[0])
+            torch.testing.assert_close(compared(u), plainly_compared(u))
+            found, wanted = (torch.func.vjp(f, u)[1](given)[0] for f in (compared, plainly_compared))
+            torch.testing.assert_close(found, wanted)
+    finally:
+        accelerate(False)
+        torch.set_num_threads(before)
+
+
 def test_gradients_of_first_and_second_order():
     layer = DirectionalActivation(torch.tanh, 3, pairs=1)
     c = randn(1, 3, 9).requires_grad_()
@@ -164,5 +183,5 @@ def test_bad_input_is_explained():
         DirectionalActivation(torch.relu, 4, pairs=1)(torch.randn(1, 2, 16) + 0j)
     with pytest.raises(ValueError, match="that carry 5"):
         directional(torch.relu, products, torch.randn(1, 16), torch.randn(2, 16), es.grids.GaussLegendre(4, nlat=4))
-    with pytest.raises(ValueError, match="each block"):
+    with pytest.raises(ValueError, match="6 channels in their block"):
         SphericalClassifier(channels=(4, 8), bandwidths=(8, 8), pairs=3)

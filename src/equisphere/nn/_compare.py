@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from equisphere.transforms._backends import accelerated
+
 #: numbers of a tensor that are worked on at once, so that what lies between stays in the cache
 CHUNK = 2**17
 
@@ -39,6 +41,11 @@ class _Compared(torch.autograd.Function):
     @staticmethod
     def forward(u: Tensor) -> Tensor:
         products = torch.empty_like(u[0], memory_format=torch.contiguous_format)
+        if _compiles(u):
+            from equisphere.nn import _compare_kernels
+
+            _compare_kernels.products(u.reshape(4, -1), products.view(2, -1))
+            return products
         for (a, c, b, d), (dot, cross) in _chunks(u.flatten(0, 1), products):
             scale = _scale(a, b, c, d)
             torch.mul(a, c, out=dot).addcmul_(b, d).mul_(scale)
@@ -57,6 +64,11 @@ class _Compared(torch.autograd.Function):
         if torch.is_grad_enabled():  # a derivative of the derivative is asked for
             return torch.func.vjp(plainly_compared, u)[1](gradient)[0]
         by_u = torch.empty_like(u, memory_format=torch.contiguous_format)
+        if _compiles(u):
+            from equisphere.nn import _compare_kernels
+
+            _compare_kernels.gradient(u.reshape(4, -1), gradient.reshape(2, -1), by_u.view(4, -1))
+            return by_u
         for fields, product, g, to in _chunks(u.flatten(0, 1), products, gradient, by_u.flatten(0, 1)):
             a, c, b, d = fields
             scale = _scale(a, b, c, d)
@@ -76,6 +88,10 @@ class _Compared(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None], u: Tensor) -> tuple[Tensor, int]:
         return _Compared.apply(u.movedim(in_dims[0] or 0, 2)), 1
+
+
+def _compiles(u: Tensor) -> bool:
+    return accelerated() and u.device.type == "cpu" and u.dtype in (torch.float32, torch.float64)
 
 
 def _scale(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
