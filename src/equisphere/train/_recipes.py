@@ -144,6 +144,8 @@ LIFTED = {
 }
 NARROWER = {**LIFTED, "channels": [48, 48, 64], "bandwidths": [12, 10, 8], "pairs": 12, "dropout": 0.4}
 
+#: angular radius of an image whose edge lies on the equator
+HEMISPHERE = 1.57
 SPHERICAL_IMAGES = {"extent": 1.2, "jitter": 0.1}
 CLOUDS = {"shells": 10, "distortion": {"affine": 0.1, "noise": 0.01, "keep": 0.75}}
 SURFACES = {"shells": 10, "points": 2048, "distortion": {"affine": 0.15, "noise": 0.02, "keep": 0.375}}
@@ -178,8 +180,9 @@ RECIPES: dict[str, Recipe] = {
             "SphericalClassifier",
             DIRECTED,
             data="mnist",
-            options={"extent": 1.2, "jitter": 0.12},
-            epochs=20,
+            options={"extent": HEMISPHERE, "jitter": 0.12},
+            epochs=22,
+            batch_size=32,
             learning_rate=5e-3,
             weight_decay=0.02,
             label_smoothing=0.05,
