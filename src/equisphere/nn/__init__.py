@@ -1,9 +1,11 @@
 """Layers, coefficients to coefficients, each equivariant under every rotation, and their on-grid compositions."""
 
 from equisphere.nn._activation import Activation
+from equisphere.nn._at_nodes import AtNodes, FieldSHT, GridMean
 from equisphere.nn._directional import DirectionalActivation
 from equisphere.nn._equivariant import EquivariantLinear
 from equisphere.nn._field import Field
+from equisphere.nn._grid_conv import GridConv
 from equisphere.nn._group_conv import GroupConv
 from equisphere.nn._invariants import Bispectrum, CrossSpectrum, MeanMagnitude
 from equisphere.nn._polynomial import Polynomial, PolynomialActivation
@@ -19,14 +21,18 @@ from equisphere.nn._zonal import ZonalConv
 
 __all__ = [
     "Activation",
+    "AtNodes",
     "Bispectrum",
     "CrossSpectrum",
     "DirectionalActivation",
     "EquivariantLinear",
     "Field",
+    "FieldSHT",
     "GatedActivation",
     "GlobalPool",
     "Gradient",
+    "GridConv",
+    "GridMean",
     "GroupConv",
     "LiftToSO3",
     "MagnitudeActivation",

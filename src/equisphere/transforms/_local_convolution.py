@@ -1,0 +1,167 @@
+"""The local convolution of samples as one operator: waves, sums over rings, samples; its backward pass the adjoint."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from equisphere.transforms._linear import is_traced
+from equisphere.transforms._operator import grid_name, grid_named
+from equisphere.transforms._ring_bands import Local, Weight, convolved, convolved_back
+from equisphere.transforms._ring_kernels import radials, reach, ring_coefficients
+from equisphere.transforms._ring_orders import from_orders, signed, to_orders
+
+Samples = Float[Tensor, "batch rows nlat nlon"]
+
+
+def local_convolution(x: Samples, weights: Sequence[Weight], local: Local) -> Samples:
+    """Samples of the target from those of the source.
+
+    Args:
+        x: `(batch, rows, nlat, nlon)`, float32 or float64: at spin 0 a row for each channel; at spin s > 0 the real parts of all
+            channels, then their imaginary parts.
+        weights: of each of `local.pairs` the real matrices `(radials, 2 in, 2 out)` between real and imaginary parts of waves.
+        local: grid, kernels, spins and channels.
+    """
+    if is_traced(x):
+        pairs = [list(side) for parts in (local.source, local.target) for side in zip(*parts, strict=True)]
+        return _local_convolution(x, list(weights), grid_name(local.grid), local.radius, local.order, *pairs)
+    return _LocalConvolution.apply(local, x, *weights)
+
+
+def plain_local_convolution(x: Samples, weights: Sequence[Weight], local: Local) -> Samples:
+    """`local_convolution` as the formulas say it, in complex numbers."""
+    nlon, r = x.shape[-1], reach(local.grid, local.radius)
+    waves: dict[int, Tensor] = {}
+    rows = iter(torch.fft.rfft(x).split([n for s, n in local.source for _ in signed((s,))], dim=1))
+    for s, _ in local.source:
+        R = next(rows)
+        I = next(rows) if s else 0
+        waves |= {s: (R + 1j * I) * 0.5**0.5, -s: (R - 1j * I) * 0.5**0.5} if s else {0: R}
+    near = {s: torch.nn.functional.pad(z, (0, 0, r, r)).unfold(2, 2 * r + 1, 1) for s, z in waves.items()}
+    out: dict[int, Tensor] = {}
+    for (t, s), W in zip(local.pairs, weights, strict=True):
+        T = torch.from_numpy(ring_coefficients(local.grid, local.radius, radials(local.order, (t, s)), (t, s)))
+        a, b = W[:, : W.shape[1] // 2].chunk(2, dim=-1)
+        y = torch.einsum("midq,bcimd,qco->boim", T.to(x) + 0j, near[s], torch.complex(a, b))
+        out[t] = out[t] + y if t in out else y
+    parts = []
+    for t, _ in local.target:
+        parts += [(out[t] + out[-t]) * 0.5**0.5, (out[t] - out[-t]) * (-1j * 0.5**0.5)] if t else [out[0]]
+    return torch.fft.irfft(torch.cat(parts, dim=1), n=nlon)
+
+
+def _forth(x: Tensor, weights: Sequence[Tensor], local: Local) -> Tensor:
+    with torch.autocast(x.device.type, enabled=False):
+        return from_orders(convolved(local, to_orders(x, local.source), weights), local.target, x.shape[-1])
+
+
+def _back(gradient: Tensor, x: Tensor, weights: Sequence[Tensor], local: Local) -> tuple[Tensor, list[Tensor]]:
+    """Waves are made again: they cost little, and keeping them as much memory as the samples."""
+    with torch.autocast(x.device.type, enabled=False):
+        waves, by_out = to_orders(x, local.source), to_orders(gradient, local.target)
+        by_waves, by_weights = convolved_back(local, waves, weights, by_out)
+        return from_orders(by_waves, local.source, x.shape[-1]), by_weights
+
+
+class _LocalConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(local: Local, x: Tensor, *weights: Tensor) -> Tensor:
+        return _forth(x, weights, local)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.local, *tensors = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, *weights = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a derivative of the derivative is asked for
+            inputs = (x, *weights)
+            return None, *torch.func.vjp(lambda x, *w: plain_local_convolution(x, w, ctx.local), *inputs)[1](gradient)
+        by_x, by_weights = _back(gradient, x, weights, ctx.local)
+        return None, by_x, *by_weights
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, x_tangent: Tensor | None, *tangents: Tensor | None) -> Tensor:
+        x, *weights = ctx.saved_tensors
+        found = [] if x_tangent is None else [local_convolution(x_tangent, weights, ctx.local)]
+        if any(w is not None for w in tangents):
+            filled = [torch.zeros_like(w) if t is None else t for w, t in zip(weights, tangents, strict=True)]
+            found.append(local_convolution(x, filled, ctx.local))
+        return found[0] if len(found) == 1 else found[0] + found[1]
+
+
+def _described(
+    grid: str,
+    radius: float,
+    order: int,
+    in_spins: list[int],
+    in_channels: list[int],
+    out_spins: list[int],
+    out_channels: list[int],
+) -> Local:
+    source, target = zip(in_spins, in_channels, strict=True), zip(out_spins, out_channels, strict=True)
+    return Local(grid_named(grid), radius, order, tuple(source), tuple(target))
+
+
+@torch.library.custom_op("equisphere::local_convolution", mutates_args=())
+def _local_convolution(
+    x: Tensor,
+    weights: list[Tensor],
+    grid: str,
+    radius: float,
+    order: int,
+    in_spins: list[int],
+    in_channels: list[int],
+    out_spins: list[int],
+    out_channels: list[int],
+) -> Tensor:
+    local = _described(grid, radius, order, in_spins, in_channels, out_spins, out_channels)
+    return _forth(x, weights, local)
+
+
+@_local_convolution.register_fake
+def _(x: Tensor, weights: list[Tensor], *arguments: Any) -> Tensor:
+    local = _described(*arguments)
+    return x.new_empty(len(x), sum(n * (2 if s else 1) for s, n in local.target), *x.shape[2:])
+
+
+@torch.library.custom_op("equisphere::local_convolution_back", mutates_args=())
+def _local_convolution_back(
+    gradient: Tensor,
+    x: Tensor,
+    weights: list[Tensor],
+    grid: str,
+    radius: float,
+    order: int,
+    in_spins: list[int],
+    in_channels: list[int],
+    out_spins: list[int],
+    out_channels: list[int],
+) -> tuple[Tensor, list[Tensor]]:
+    local = _described(grid, radius, order, in_spins, in_channels, out_spins, out_channels)
+    return _back(gradient, x, weights, local)
+
+
+@_local_convolution_back.register_fake
+def _(gradient: Tensor, x: Tensor, weights: list[Tensor], *arguments: Any) -> tuple[Tensor, list[Tensor]]:
+    return torch.empty_like(x), [torch.empty_like(w) for w in weights]
+
+
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, weights, *ctx.arguments = inputs
+    ctx.save_for_backward(x, *weights)
+
+
+def _operator_back(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+    x, *weights = ctx.saved_tensors
+    by_x, by_weights = _local_convolution_back(gradient, x, weights, *ctx.arguments)
+    return by_x, by_weights, *[None] * len(ctx.arguments)
+
+
+_local_convolution.register_autograd(_operator_back, setup_context=_setup)
