@@ -15,7 +15,7 @@ from equisphere.nn._on_grid import FieldNonlinearity
 from equisphere.nn._spin_activation import magnitude
 from equisphere.transforms._operator import grid_name, transform
 
-Samples = Float[Tensor, "batch rows nlat nlon"]
+Samples = Float[Tensor, "batch _ nlat nlon"]
 #: to coefficients, from coefficients, and what it is called: what an audit asks for
 Layout = tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], str]
 
@@ -126,6 +126,10 @@ class AtNodes(nn.Module):
         parts = [f for field, x in zip(fields, samples, strict=True) for f in split(field, self.grid, x)]
         return joined_samples(self.activation.values(*(widened(f) for f in parts))).to(samples[0].dtype)
 
+    def refined(self) -> "AtNodes":
+        """The same on a grid twice as fine."""
+        return AtNodes(self.activation, self.grid.refined())
+
     @property
     def signal_layouts(self) -> tuple[Layout, Layout]:
         """What (the first) input and output are, for an audit."""
@@ -165,6 +169,10 @@ class GridMean(nn.Module):
         parts = zip(self.field.spins, split(self.field, self.grid, samples), strict=True)
         means = [(magnitude(widened(f)) if s else widened(f)).sum(-1) @ weights.to(widened(f)) for s, f in parts]
         return torch.cat(means, dim=1).to(samples.dtype)
+
+    def refined(self) -> "GridMean":
+        """The same on a grid twice as fine."""
+        return GridMean(self.field, self.grid.refined())
 
     @property
     def signal_layouts(self) -> tuple[Layout, None]:

@@ -1,5 +1,7 @@
 """A convolution with directions that stays on the samples of a grid: local, without a spherical transform."""
 
+from copy import copy
+from dataclasses import replace
 from math import pi, sqrt
 
 import numpy as np
@@ -66,6 +68,8 @@ class GridConv(nn.Module):
     torch.Size([2, 12, 33, 64])
     """
 
+    is_one_layer = True  # its weights are no layers of their own
+
     def __init__(
         self,
         source: Field,
@@ -123,30 +127,35 @@ class GridConv(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def _matrix(self, target: int, source: int, like: Tensor) -> Float[Tensor, "radials in out"]:
-        """The complex weights between two signed spins, as real matrices on the real and the imaginary parts."""
+    def _weight(self, target: int, source: int, like: Tensor) -> Float[Tensor, "2 radials in out"]:
+        """The complex weights between two signed spins; those between their negatives are the conjugates."""
         conjugated = target < 0 or (target == 0 and source < 0)
         name = _name(-target, -source) if conjugated else _name(target, source)
         weight, unit = self.weights[name].to(like), self._units[name].to(like)
         if weight.ndim == 3:
             weight = torch.stack((weight, torch.zeros_like(weight)))
-        elif target == 0 or source == 0:  # the real part, or one of R + iI and R - iI
+        elif target == 0 or source == 0:  # waves of spins are over sqrt2
             unit = unit / sqrt(2)
-        a, b = weight * unit
-        b = -b if conjugated else b
-        return torch.cat((torch.cat((a, b), dim=-1), torch.cat((-b, a), dim=-1)), dim=-2)
+        return weight * unit * (weight.new_tensor((1, -1))[:, None, None, None] if conjugated else 1)
 
     def forward(self, samples: Float[Tensor, "batch in nlat nlon"]) -> Float[Tensor, "batch out nlat nlon"]:
         """Convolve each feature of the batch."""
         split(self.source, self.grid, samples)
         _checks.alike(samples, next(iter(self.weights.values())))
         x = widened(samples)
-        y = local_convolution(x, [self._matrix(t, s, x) for t, s in self._local.pairs], self._local)
+        y = local_convolution(x, [self._weight(t, s, x) for t, s in self._local.pairs], self._local)
         if self.bias is not None:
             shift = nn.functional.pad(self.bias.to(x), (0, self.target.rows - len(self.bias)))
             y = y + shift[:, None, None]
         _checks.finite(y[..., 0], "samples")  # a bad sample reaches every node of its ring
         return y.to(samples.dtype)
+
+    def refined(self) -> "GridConv":
+        """The same layer on a grid twice as fine: it shares its parameters, and its error is that of the finer grid."""
+        finer = copy(self)
+        finer.grid = self.grid.refined()
+        finer._local = replace(self._local, grid=finer.grid)
+        return finer
 
     @property
     def signal_layouts(self) -> tuple[Layout, Layout]:

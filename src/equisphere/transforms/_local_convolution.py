@@ -13,7 +13,7 @@ from equisphere.transforms._ring_bands import Local, Weight, convolved, convolve
 from equisphere.transforms._ring_kernels import radials, reach, ring_coefficients
 from equisphere.transforms._ring_orders import from_orders, signed, to_orders
 
-Samples = Float[Tensor, "batch rows nlat nlon"]
+Samples = Float[Tensor, "batch _ nlat nlon"]
 
 
 def local_convolution(x: Samples, weights: Sequence[Weight], local: Local) -> Samples:
@@ -22,7 +22,9 @@ def local_convolution(x: Samples, weights: Sequence[Weight], local: Local) -> Sa
     Args:
         x: `(batch, rows, nlat, nlon)`, float32 or float64: at spin 0 a row for each channel; at spin s > 0 the real parts of all
             channels, then their imaginary parts.
-        weights: of each of `local.pairs` the real matrices `(radials, 2 in, 2 out)` between real and imaginary parts of waves.
+        weights: of each of `local.pairs` real and imaginary parts `(2, radials, in, out)`, those of (-s', -s) the conjugates of those
+            of (s', s). Waves of spins are over sqrt2: from a spin to a scalar or back, the kernel is sqrt2 times the weight (and of
+            a scalar the real part).
         local: grid, kernels, spins and channels.
     """
     if is_traced(x):
@@ -44,8 +46,7 @@ def plain_local_convolution(x: Samples, weights: Sequence[Weight], local: Local)
     out: dict[int, Tensor] = {}
     for (t, s), W in zip(local.pairs, weights, strict=True):
         T = torch.from_numpy(ring_coefficients(local.grid, local.radius, radials(local.order, (t, s)), (t, s)))
-        a, b = W[:, : W.shape[1] // 2].chunk(2, dim=-1)
-        y = torch.einsum("midq,bcimd,qco->boim", T.to(x) + 0j, near[s], torch.complex(a, b))
+        y = torch.einsum("midq,bcimd,qco->boim", T.to(x) + 0j, near[s], torch.complex(*W))
         out[t] = out[t] + y if t in out else y
     parts = []
     for t, _ in local.target:

@@ -27,7 +27,8 @@ from equisphere.transforms._workspace import workspace
 #: rings of the output that are made together
 BLOCK = 8
 
-Weight = Float[Tensor, "radials in out"]
+#: of one pair, real and imaginary parts `(2, radials, in, out)`
+Weight = Float[Tensor, "2 _ _ _"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Local:
         starts = range(0, nlat, BLOCK)
         return [(slice(i, min(i + BLOCK, nlat)), slice(max(0, i - r), min(i + BLOCK + r, nlat))) for i in starts]
 
-    def tables(self, like: Tensor) -> list[list[Float[Tensor, "orders rows window"]]]:
+    def tables(self, like: Tensor) -> list[list[Float[Tensor, "orders _ _"]]]:
         """Of each pair and block T, the radial functions of a ring side by side in the rows."""
         return [
             list(_tables(self.grid, self.radius, radials(self.order, pair), pair, like.dtype, like.device))
@@ -127,14 +128,22 @@ def convolved_back(
             torch.mm(seen[t], W.T, out=near.view(-1, len(W)))
             room = workspace("spread over rings", near, len(T), T.shape[2], near.shape[2])
             by_waves[s][b, window] += torch.bmm(T.mT, near, out=room).transpose(0, 1)
-    return list(by_waves.values()), [by.view(W.shape) for by, W in zip(by_matrices, weights, strict=True)]
+    by_weights = []
+    for by, W in zip(by_matrices, weights, strict=True):
+        blocks = by.view(W.shape[1], 2, W.shape[2], 2, W.shape[3])
+        by_weights.append(torch.stack((blocks[:, 0, :, 0] + blocks[:, 1, :, 1], blocks[:, 0, :, 1] - blocks[:, 1, :, 0])))
+    return list(by_waves.values()), by_weights
 
 
 def _taken_apart(
     local: Local, waves: Sequence[Waves], weights: Sequence[Weight]
-) -> tuple[dict[int, Waves], list[Float[Tensor, "rows out"]]]:
-    """Waves by their spin, and weights as matrices from all radial functions and channels."""
-    return dict(zip(local.sources, waves, strict=True)), [W.flatten(0, 1) for W in weights]
+) -> tuple[dict[int, Waves], list[Float[Tensor, "_ _"]]]:
+    """Waves by their spin, and weights as matrices from real and imaginary parts for all radial functions to those of the output."""
+    matrices = []
+    for a, b in weights:
+        rows = torch.stack((torch.cat((a, b), dim=-1), torch.cat((-b, a), dim=-1)), dim=1)
+        matrices.append(rows.flatten(0, 2))
+    return dict(zip(local.sources, waves, strict=True)), matrices
 
 
 def _steps(local: Local, like: Tensor) -> Iterator[tuple[int, slice, slice, list[Tensor]]]:

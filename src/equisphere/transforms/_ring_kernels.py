@@ -19,6 +19,7 @@ P Jacobi's polynomials: orthonormal, \int psi_q psi_r dx = [q = r] exactly. As a
 2q + n is a bump times a polynomial of that degree (Zernike's), and the orders up to N are all such polynomials.
 """
 
+from functools import lru_cache
 from math import exp, lgamma, log, pi, sin, sqrt
 
 import numpy as np
@@ -79,12 +80,19 @@ def _power(z: np.ndarray, n: int) -> np.ndarray:
     return z**n if n >= 0 else z.conj() ** -n
 
 
+@lru_cache(maxsize=64)
+def rings(grid: RingGrid) -> tuple[Float[np.ndarray, "nlat"], Float[np.ndarray, "nlat"]]:
+    """Colatitudes, and the quadrature weight of a node of each ring."""
+    return grid.colatitudes.numpy(), grid.ring_weights.numpy()
+
+
+@lru_cache(maxsize=64)
 def reach(grid: RingGrid, radius: float) -> int:
     """How many rings to the north or south a kernel reaches at most."""
-    theta = grid.colatitudes.numpy()
+    theta = rings(grid)[0]
     near = np.abs(theta[:, None] - theta) < radius
-    rings = np.arange(grid.nlat)
-    return int(np.abs(rings[:, None] - rings)[near].max())
+    index = np.arange(grid.nlat)
+    return int(np.abs(index[:, None] - index)[near].max())
 
 
 def multipliers(
@@ -108,7 +116,7 @@ def ring_coefficients(
     Real, since K(-delta) = conj K(delta). Orders 0 .. nlon // 2; those of -m are those of the spins (-s', -s). Zero beyond the
     poles. The sum over the ring is whole, so at and around a pole it is what the definition says.
     """
-    theta, weights, r = grid.colatitudes.numpy(), grid.ring_weights.numpy(), reach(grid, radius)
+    (theta, weights), r = rings(grid), reach(grid, radius)
     delta = 2 * pi * np.arange(grid.nlon) / grid.nlon
     out = np.zeros((grid.nlon // 2 + 1, grid.nlat, 2 * r + 1, count))
     for d in range(2 * r + 1):

@@ -57,12 +57,12 @@ def _room(purpose: str, like: Tensor, rows: int, rings: slice, norms: Tensor) ->
     return torch.view_as_complex(workspace(f"ring orders, {purpose}", like, *shape))
 
 
-def _transpose(f: Complex[Tensor, "channels rings orders"], to: Waves) -> None:
+def _transpose(f: Complex[Tensor, "channels rings orders"], to: Float[Tensor, "rings orders columns"]) -> None:
     """Channels last: a transposition of two dimensions."""
     to.view(-1, len(f)).copy_(torch.view_as_real(f).view(len(f), -1).T)
 
 
-def _transpose_back(z: Waves, to: Complex[Tensor, "channels rings orders"]) -> None:
+def _transpose_back(z: Float[Tensor, "rings orders columns"], to: Complex[Tensor, "channels rings orders"]) -> None:
     """Channels first."""
     torch.view_as_real(to).view(len(to), -1).copy_(z.reshape(-1, len(to)).T)
 

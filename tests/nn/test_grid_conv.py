@@ -1,0 +1,311 @@
+"""GridConv and what stays on the grid beside it: equivariance up to quadrature, which falls; symmetries of the grid to rounding."""
+
+import copy
+import pickle
+from itertools import pairwise
+from math import pi
+
+import pytest
+import torch
+from fields import ROTATIONS, N, feature
+from reference import randn, relative_error
+from rounding import CONTRACT, bound, product, rotation, transform
+from torch import nn
+
+import equisphere as es
+from equisphere.nn import (
+    AtNodes,
+    Field,
+    FieldSHT,
+    GatedActivation,
+    GridConv,
+    GridMean,
+    MagnitudeActivation,
+    MeanMagnitude,
+    SO3Activation,
+    SpinProduct,
+)
+from equisphere.transforms import SpinSHT, from_e_b_modes
+
+L = 8
+SOURCE, TARGET = Field(L, (0, 1, 2), (3, 2, 1)), Field(L, (0, 1, 3), 2)
+GRID = es.grids.ClenshawCurtis(nlat=17, nlon=32)
+every_dtype = pytest.mark.parametrize("dtype", CONTRACT)
+
+
+def layer_on(nlat, dtype=torch.float64, radius=0.8, order=2, kind=es.grids.GaussLegendre):
+    torch.manual_seed(1)
+    layer = GridConv(SOURCE, TARGET, kind(nlat=nlat, nlon=2 * nlat), radius, order)
+    nn.init.normal_(layer.bias)
+    return layer.to(dtype)
+
+
+def quadrature_bound(layer, c, R):
+    """What is proved of the layer's equivariance error: both sides err by quadrature, 2 max|f| sum_{l > n} (2l+1) |lambda_l| for
+    each kernel at each node, so that in norm it is that times sqrt(4 pi) at most."""
+    from equisphere.transforms._ring_kernels import multipliers, radials
+
+    n = layer.grid.exact_degree - L + 1
+    f = FieldSHT(SOURCE, layer.grid).inverse(c)
+    sizes = {s: f[:, i : i + 1].abs().max() for i, s in enumerate((0,))}
+    largest = float(f.abs().max()) * 2**0.5
+    total = 0.0
+    for name, weight in layer.weights.items():
+        s, t = map(int, name.split(" to "))
+        values = multipliers((t, s), layer.radius, radials(layer.order, (t, s)), 8 * n)
+        l = torch.arange(8 * n)
+        tails = ((2 * l + 1) * torch.from_numpy(abs(values)))[:, n + 1 :].sum(1)
+        kernel = (layer._units[name][:, 0, 0] * tails)[:, None, None]
+        total += float((weight.abs().sum(0) if weight.ndim == 4 else weight.abs()).mul(kernel).sum())
+    del sizes
+    return 2 * 2 * largest * total * (4 * pi) ** 0.5
+
+
+@torch.no_grad()
+def equivariance_error(layer, c, R):
+    """||T(R.f) - R.T(f)|| / ||R.T(f)||, compared by coefficients."""
+    before, after = FieldSHT(layer.source, layer.grid), FieldSHT(layer.target, layer.grid)
+    answer = lambda c: after(layer(before.inverse(c)))
+    return relative_error(answer(es.rotate(c, R)), es.rotate(answer(c), R))
+
+
+@pytest.mark.parametrize("kind", [es.grids.GaussLegendre, es.grids.DriscollHealy, es.grids.ClenshawCurtis])
+def test_it_commutes_with_rotations_up_to_quadrature_which_falls(kind):
+    """Below what is proved, and by 2^3 and more from one grid to the next: in the continuum it is exact."""
+    c, R = feature(SOURCE), ROTATIONS["random"]
+    errors = []
+    for nlat in (24, 48, 96):
+        layer = layer_on(nlat, kind=kind)
+        errors.append(equivariance_error(layer, c, R))
+        with torch.no_grad():
+            size = FieldSHT(TARGET, layer.grid)(layer(FieldSHT(SOURCE, layer.grid).inverse(c))).norm()
+        assert errors[-1] <= quadrature_bound(layer, c, R) * len(c) ** 0.5 / float(size)
+    assert all(finer < coarser / 2**3 for coarser, finer in pairwise(errors))
+    assert errors[-1] < 1e-4
+
+
+@every_dtype
+@pytest.mark.parametrize("name", ["about_z", "poles_swapped", "poles_swapped_and_turned", "identity"])
+def test_at_the_poles_and_about_the_axis_too(name, dtype):
+    """Turns about z and swaps of the poles, by any angle: no more than quadrature, which is symmetric about the equator."""
+    errors = [equivariance_error(layer_on(n, dtype), feature(SOURCE, dtype=dtype), ROTATIONS[name]) for n in (24, 48)]
+    assert errors[1] < 1e-5 if dtype == torch.float32 else errors[1] < 1e-6
+    assert errors[1] < errors[0] / 2**3 or errors[1] < CONTRACT[dtype]
+
+
+def rounding(layer, dtype):
+    """Both sides err: FFTs of nlon numbers (no worse than sums), sums over a window, over all rows and radial functions."""
+    window, rows = 2 * layer._local.blocks[0][1].stop, 2 * SOURCE.rows * 2
+    return bound(2 * (2 * product(layer.grid.nlon) + product(window) + product(rows)), dtype)
+
+
+@every_dtype
+@pytest.mark.parametrize("kind", [es.grids.GaussLegendre, es.grids.DriscollHealy, es.grids.ClenshawCurtis])
+def test_symmetries_of_the_grid_are_exact(kind, dtype):
+    """A turn about z by a step; half a turn about y, which mirrors rings and turns the axes at each node by pi."""
+    layer = layer_on(17, dtype, kind=kind)
+    x = randn(2, SOURCE.rows, *layer.grid.shape, dtype=dtype)
+
+    def half_turn(x, field):
+        turned = x.flip(-2, -1).roll(1 + layer.grid.nlon // 2, -1)
+        signs = [(-1.0) ** s for s, n in zip(field.spins, field.sizes, strict=True) for _ in range(n)]
+        return turned * x.new_tensor(signs)[:, None, None]
+
+    with torch.no_grad():
+        y = layer(x)
+        assert relative_error(layer(x.roll(5, -1)), y.roll(5, -1)) <= rounding(layer, dtype)
+        assert relative_error(layer(half_turn(x, SOURCE)), half_turn(y, TARGET)) <= rounding(layer, dtype)
+
+
+def test_axes_that_do_not_turn_fail():
+    """The check can fail: samples of spin 2 taken for spin 1 (as a filter that is fixed to the grid's axes takes them for scalars)."""
+    c, R = feature(Field(L, (2,), 2)), ROTATIONS["random"]
+    grid = es.grids.GaussLegendre(nlat=48, nlon=96)
+    right, wrong = Field(L, (2,), 2), Field(L, (1,), 2)
+    layer = GridConv(wrong, Field(L, (0,), 2), grid, 0.8, 2).double()
+    before, after = FieldSHT(right, grid), FieldSHT(Field(L, (0,), 2), grid)
+    with torch.no_grad():
+        answer = lambda c: after(layer(before.inverse(c)))
+        assert relative_error(answer(es.rotate(c, R)), es.rotate(answer(c), R)) > 0.1
+
+
+def small_network(dtype=torch.float64, grid=es.grids.ClenshawCurtis(nlat=49, nlon=96)):
+    field = Field(L, (0, 1), 3)
+    gate = GatedActivation(nn.SiLU(), field)
+    radius = 0.3
+    layers = [GridConv(Field(L), gate.source, grid, radius), AtNodes(gate, grid)]
+    layers += [GridConv(field, gate.source, grid, radius), AtNodes(gate, grid), GridMean(field, grid), nn.Linear(6, 3)]
+    return nn.Sequential(*layers).to(dtype), FieldSHT(Field(L), grid)
+
+
+@every_dtype
+def test_training_does_not_break_equivariance(dtype):
+    """The whole network's invariants, before and after five steps of Adam: as near as its quadrature, and far from axis-bound."""
+    torch.manual_seed(0)
+    net, sht = small_network(dtype)
+    c, labels = randn(N, 1, L * L, dtype=dtype) / 3, torch.arange(N) % 3
+    f, turned = (sht.inverse(x) for x in (c, es.rotate(c, ROTATIONS["random"])))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
+    for steps in (0, 5):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(f), labels)
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            assert relative_error(net(turned), net(f)) < 1e-3
+            for layer in (net[0], net[2]):
+                assert equivariance_error(layer, feature(layer.source, dtype=dtype), ROTATIONS["random"]) < 3e-3
+    assert all(p.grad.abs().max() > 0 for p in net.parameters())
+
+
+def test_white_signals_keep_their_power():
+    """E |out|^2 = 2 in each row, over weights, for white signals of variance 1, gain sqrt2; spins that few kernels reach too."""
+    field = Field(L, (0, 1, 2), 24)
+    grid = es.grids.GaussLegendre(nlat=24, nlon=48)
+    torch.manual_seed(2)
+    layer = GridConv(field, field, grid, 0.6, 3, bias=False)
+    c = torch.randn(4, *field.shape) * (4 * pi) ** 0.5 / L
+    with torch.no_grad():
+        y = layer(FieldSHT(field, grid).inverse(c))
+    for spin, part in zip(field.spins, y.split(field.sizes, dim=1), strict=True):
+        power = float((part.square() * grid.weights.float()).sum((-2, -1)).mean() / (4 * pi))
+        assert abs(power / 2 - 1) < 0.2, spin
+
+
+def test_a_coarser_grid_of_the_same_kind_is_every_other_sample():
+    """On rings that hold both poles: samples of a layer's output, taken at every other ring and node, are the coarser grid's."""
+    coarse = es.grids.ClenshawCurtis(nlat=9, nlon=16)
+    f, field = randn(2, SOURCE.rows, *GRID.shape), Field(4, (0, 1, 2), (3, 2, 1))
+    assert torch.equal(coarse.points, GRID.points[::2, ::2])
+    c = feature(field, 2)
+    samples = FieldSHT(field, GRID).inverse(c)
+    assert relative_error(FieldSHT(field, coarse)(samples[..., ::2, ::2]), c) < 1e-13
+    assert f[..., ::2, ::2].shape[-2:] == coarse.shape
+
+
+def test_samples_are_those_of_the_spin_transforms():
+    """Rows: scalars; real parts of all channels, imaginary parts of all channels."""
+    c = feature(SOURCE)
+    f = FieldSHT(SOURCE, GRID).inverse(c)
+    assert relative_error(f[:, :3], es.SHT(GRID, L).inverse(c[:, :3])) < 1e-14
+    E, B = c[:, 3:7].chunk(2, dim=1)
+    wanted = SpinSHT(GRID, L, 1).inverse(from_e_b_modes(torch.stack((E, B), dim=-2)))
+    assert relative_error(torch.complex(f[:, 3:5], f[:, 5:7]), wanted) < 1e-14
+    assert relative_error(FieldSHT(SOURCE, GRID)(f), c) < 1e-13
+
+
+ACTIVATIONS = {
+    "gates": lambda: GatedActivation(nn.SiLU(), Field(L, (0, 1), (3, 2)), oversampling=2),
+    "gates alone": lambda: GatedActivation(nn.SiLU(), Field(L, (1,), 2), oversampling=2),
+    "magnitudes": lambda: MagnitudeActivation(torch.relu, SOURCE, oversampling=2),
+    "on SO(3)": lambda: SO3Activation(torch.tanh, Field.on_so3(L, 2, 2), oversampling=2),
+    "product": lambda: SpinProduct(SOURCE, SOURCE, spins=(0, 1, 4)),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_at_nodes_is_what_the_activation_does_between_its_transforms(name):
+    activation = ACTIVATIONS[name]().double()
+    layer = AtNodes(activation, activation.grid)
+    inputs = [feature(field) for field in activation.takes]
+    samples = (FieldSHT(field, activation.grid).inverse(c) for field, c in zip(activation.takes, inputs, strict=True))
+    found = FieldSHT(activation.target, activation.grid)(layer(*samples))
+    assert relative_error(found, activation(*inputs)) < 1e-13
+    assert layer.refined().grid.nlat == 2 * activation.grid.nlat
+
+
+def test_means_over_the_grid_are_those_of_the_coefficients():
+    c = feature(SOURCE)
+    mean = MeanMagnitude(SOURCE, oversampling=3)
+    found = GridMean(SOURCE, mean.grid)(FieldSHT(SOURCE, mean.grid).inverse(c))
+    assert relative_error(found, mean(c)) < 1e-13
+
+
+@every_dtype
+def test_round_trips_and_means_are_invariant_to_rounding(dtype):
+    """Means of scalars: the quadrature is exact for them."""
+    field = Field(L, channels=3)
+    c = randn(N, 3, L * L, dtype=dtype)
+    sht, mean = FieldSHT(field, GRID), GridMean(field, GRID)
+    turned = mean(sht.inverse(es.rotate(c, ROTATIONS["random"])))
+    own = transform(L, 2 * L, L, dtype) + product(GRID.nlat) + product(GRID.nlon)
+    smallest = float(c[..., 0].norm() / c.norm())  # errors count against all degrees, means hold one
+    assert relative_error(turned, mean(sht.inverse(c))) <= bound(rotation(L, dtype) + 2 * own, dtype) / smallest
+
+
+def test_an_audit_knows_it():
+    net, sht = small_network(torch.float32)
+    report = es.audit.audit(net, sht.inverse(randn(3, 1, L * L, dtype=torch.float32) / 3), grid=sht.grid, rotations=2)
+    assert report.accused == []
+    assert report["0"].verdict == report["2"].verdict == "aliasing"
+    assert report["0"].own.worst < 1e-2
+    assert float(report["0"].own.about_z.max()) < 1e-5
+
+
+def test_copies_pickles_shapes_and_precisions():
+    layer = GridConv(SOURCE, TARGET, GRID, 0.6)
+    x = randn(2, SOURCE.rows, *GRID.shape, dtype=torch.float32)
+    y = layer(x)
+    size = sum(p.numel() for p in layer.parameters()) * 4
+    for again in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(again(x), y)
+    assert len(pickle.dumps(layer)) < size + 30_000
+    assert copy.deepcopy(layer).to("meta")(x.to("meta")).shape == y.shape
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(layer(x), y)
+    half = x.to(torch.bfloat16)
+    low = copy.deepcopy(layer).to(torch.bfloat16)
+    assert torch.equal(low(half), copy.deepcopy(low).float()(half.float()).to(torch.bfloat16))
+    assert relative_error(layer.double()(x.double()), y) < 1e-5
+
+
+def test_gradients():
+    layer = GridConv(Field(4, (0, 1)), Field(4, (0, 2)), es.grids.ClenshawCurtis(nlat=9, nlon=14), 1.5, 2).double()
+    x = randn(2, 3, 9, 14).requires_grad_()
+    assert torch.autograd.gradcheck(layer, x, fast_mode=True)
+    layer(x).square().sum().backward()
+    assert all(p.grad.abs().min() > 0 for p in layer.parameters())
+
+
+SMALL = es.grids.ClenshawCurtis(nlat=17, nlon=32)
+SAMPLES = torch.ones(1, 3, 17, 32)
+FIELD = Field(4, (0, 1))
+BAD = {
+    "no field": (lambda: GridConv(3, FIELD, SMALL, 0.6), "source must be an nn.Field"),
+    "two band limits": (lambda: GridConv(FIELD, Field(5), SMALL, 0.6), "one band limit, got 4 and 5"),
+    "no rings": (lambda: GridConv(FIELD, FIELD, es.grids.HEALPix(4), 0.6), "grid of rings.*resample"),
+    "a grid too coarse": (lambda: GridConv(Field(12), Field(12), SMALL, 0.6), "band limit 12 is too large.*finer grid"),
+    "no radius": (lambda: GridConv(FIELD, FIELD, SMALL, "3"), "angle between 0 and pi / 2"),
+    "a radius in degrees": (lambda: GridConv(FIELD, FIELD, SMALL, 5), "in radians, got 5.*EquivariantLinear"),
+    "a radius of one ring": (lambda: GridConv(FIELD, FIELD, SMALL, 0.2), "two steps.*1.02 steps.*radius of 0.3927"),
+    "a high order": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6, 3), "order 3 need a radius of 4 steps.*Take order=2"),
+    "no order": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6, -1), "order must be an integer, 0 or more"),
+    "a spin out of reach": (
+        lambda: GridConv(Field(4), Field(4, (0, 3)), SMALL, 0.6, 2),
+        r"nothing reaches spin 3.*order \|3 - s\|.*order here is 2",
+    ),
+    "rows missing": (
+        lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES[:, :2]),
+        r"\(batch, 3, 17, 32\).*1 of spin 0, 2 of real and imaginary parts of spin 1.*got \(1, 2, 17, 32\)",
+    ),
+    "coefficients": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(torch.ones(1, 3, 16)), "FieldSHT.*inverse"),
+    "complex samples": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES + 0j), "must be real"),
+    "an empty batch": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES[:0]), r"got \(0, 3, 17, 32\)"),
+    "another dtype": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES.double()), "convert one"),
+    "NaN": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES * float("nan")), "samples must be finite"),
+    "a function at nodes": (lambda: AtNodes(torch.relu, SMALL), "nonlinearity of fields.*GatedActivation"),
+    "means at nodes": (lambda: AtNodes(MeanMagnitude(FIELD), SMALL), "nn.GridMean"),
+    "one feature of two": (lambda: AtNodes(SpinProduct(FIELD, FIELD), SMALL)(SAMPLES), "takes 2 features, got 1"),
+    "gates missing": (lambda: AtNodes(GatedActivation(torch.relu, FIELD), SMALL)(SAMPLES), r"\(batch, 4, 17, 32\)"),
+    "mean of others": (lambda: GridMean(FIELD, SMALL)(SAMPLES[:, :1]), r"\(batch, 3, 17, 32\)"),
+    "NaN to coefficients": (lambda: FieldSHT(FIELD, SMALL)(SAMPLES * float("nan")), "samples must be finite"),
+}
+
+
+@pytest.mark.usefixtures("as_user")
+@pytest.mark.parametrize("what", BAD)
+def test_what_does_not_fit_is_refused(what):
+    call, words = BAD[what]
+    with pytest.raises(ValueError, match=words):
+        call()
