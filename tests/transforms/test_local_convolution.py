@@ -59,7 +59,7 @@ GRIDS = {
 
 
 def complex_weights(local):
-    """A complex number for each pair of spins, radial function and channels, as the definition has them, and as waves have them."""
+    """A complex number for each pair of spins, radial function and channels, as in the definition, and as waves have them."""
     target, source = dict(local.target), dict(local.source)
     numbers = {}
     for t, s in local.pairs:
@@ -81,7 +81,11 @@ def test_it_is_the_double_sum_over_nodes(name):
     f |= {-s: f[s].conj() for s in (1, 2)}
     area = grid.weights.flatten() + 0j
     found = local_convolution(x, weights, local)
-    rows = {0: found[:, :1], 1: torch.complex(found[:, 1:3], found[:, 3:5]), 3: torch.complex(*found[:, 5:].chunk(2, dim=1))}
+    rows = {
+        0: found[:, :1],
+        1: torch.complex(found[:, 1:3], found[:, 3:5]),
+        3: torch.complex(*found[:, 5:].chunk(2, dim=1)),
+    }
     for t, y in rows.items():
         wanted = 0
         for (target, s), w in numbers.items():
@@ -105,8 +109,11 @@ def test_kernels_are_orthonormal_and_a_number_for_each_degree(spins):
     for q in range(2):
         f = psi(q, abs(spins[0] - spins[1]), radius)
         for l in (2, 5, 9):
-            d = lambda b, l=l: wigner_d(l, b)[l + spins[0], l + spins[1]]
-            wanted = integrate.quad(lambda b, f=f, d=d: 2 * pi * f(b) * d(b) * np.sin(b), 0, radius, epsabs=1e-13)[0]
+
+            def integrand(b, f=f, l=l):
+                return 2 * pi * f(b) * wigner_d(l, b)[l + spins[0], l + spins[1]] * np.sin(b)
+
+            wanted = integrate.quad(integrand, 0, radius, epsabs=1e-13)[0]
             assert abs(found[q, l] - wanted) < 1e-11
         assert abs(((2 * np.arange(L) + 1) * found[q] ** 2).sum() / (4 * pi) - 1) < 1e-5
 
@@ -149,7 +156,9 @@ def quadrature_error(spins, nlat, radius, q, L, kind=es.grids.GaussLegendre):
 
 
 @pytest.mark.parametrize("kind", [es.grids.GaussLegendre, es.grids.DriscollHealy, es.grids.ClenshawCurtis])
-@pytest.mark.parametrize(("spins", "q"), [((0, 0), 1), ((1, 0), 0), ((0, 1), 0), ((1, 1), 0), ((2, 1), 1), ((2, -1), 0)])
+@pytest.mark.parametrize(
+    ("spins", "q"), [((0, 0), 1), ((1, 0), 0), ((0, 1), 0), ((1, 1), 0), ((2, 1), 1), ((2, -1), 0)]
+)
 def test_of_band_limited_signals_it_is_the_convolution_up_to_quadrature(spins, q, kind):
     """|error| <= 8 pi max|f| E_n(K) <= 2 max|f| sum_{l > n} (2l+1) |lambda_l|, n = exact degree - (L - 1), wherever the signal.
 
@@ -215,4 +224,6 @@ def test_pairs_without_a_kernel_are_left_out():
     local = Local(GRIDS["Gauss"], 1.3, 1, ((0, 1), (1, 1)), ((1, 1), (2, 1)))
     assert local.pairs == [(1, 0), (1, 1), (-1, 0), (-1, -1), (2, 1), (-2, -1)]
     assert [radials(n, (0, 0)) for n in range(5)] == [1, 1, 2, 2, 3]
-    assert all(radials(n, (t, s)) == max(0, (n - abs(t - s)) // 2 + 1) for n, t, s in product(range(5), range(3), range(3)))
+    assert all(
+        radials(n, (t, s)) == max(0, (n - abs(t - s)) // 2 + 1) for n, t, s in product(range(5), range(3), range(3))
+    )

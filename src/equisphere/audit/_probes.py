@@ -118,7 +118,7 @@ class Probes:
         return self._mixtures().get(owner, (False, False))[0]
 
     def refined(self, owner: Owner) -> float | None:
-        """Median error on a grid twice as fine, of a layer of coefficients with an attribute `grid` or one that has `refined`."""
+        """Median error on a grid twice as fine, of a layer of coefficients with a `grid`, or one with `refined`."""
         module = self.tracer.modules[owner[0]]
         source, target = (self.reference.slot(Place(*owner, side, 0)) for side in ("in", "out"))
         if source is None or target is None or source.contents is None:

@@ -1,4 +1,4 @@
-"""Samples of a field on a grid of rings: to coefficients and back, pointwise functions, invariants, without a transform between."""
+"""Samples of a field on a grid of rings: to coefficients and back; pointwise functions and invariants without a transform."""
 
 from collections.abc import Callable, Sequence
 from math import pi
@@ -23,9 +23,9 @@ Layout = tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], str]
 class FieldSHT(nn.Module):
     r"""Samples of a field to its coefficients, and back by `inverse`: `SHT` of the scalars, `SpinSHT` of each spin.
 
-    Samples are real, row for row as coefficients are (`Field`): at spin 0 a row for each channel; at spin s > 0 the real parts of all
-    channels, then their imaginary parts, against the local axes (docs/spin.md). Two rows of spin 1 are the components of a vector
-    southwards and eastwards: a wind (u, v) to east and north is the rows -v, u.
+    Samples are real, row for row as coefficients are (`Field`): at spin 0 a row for each channel; at spin s > 0 the real parts
+    of all channels, then their imaginary parts, against the local axes (docs/spin.md). Two rows of spin 1 are the components
+    of a vector southwards and eastwards: a wind (u, v) to east and north is the rows -v, u.
 
     Args:
         field: spins, channels and band limit L.
@@ -85,8 +85,8 @@ class AtNodes(nn.Module):
     """A nonlinearity of fields at each node of a grid, without the transforms: samples to samples.
 
     What `GatedActivation`, `MagnitudeActivation` or `SO3Activation` does between its transforms; its `oversampling` is that of
-    `grid` over the band limit here. What the function puts beyond the grid's band limit stays in the samples, and a `GridConv` after
-    it meets it: the error is aliasing there. Bare scalars need no layer: `nn.SiLU()` does.
+    `grid` over the band limit here. What the function puts beyond the grid's band limit stays in the samples, and a `GridConv`
+    after it meets it: the error is aliasing there. Bare scalars need no layer: `nn.SiLU()` does.
 
     Args:
         activation: a nonlinearity of fields; of a `SpinProduct`, both features are given.
@@ -198,8 +198,8 @@ def split(field: Field, grid: RingGrid, samples: Samples) -> list[Tensor]:
         )
         raise ValueError(
             f"samples must have shape (batch, {field.rows}, {grid.nlat}, {grid.nlon}): {field.rows} rows ({spins}) on the grid "
-            f"{grid}, got {tuple(samples.shape)}. A complex spin signal f gives the rows f.real, then f.imag; coefficients become "
-            "samples by `nn.FieldSHT(field, grid).inverse`."
+            f"{grid}, got {tuple(samples.shape)}. A complex spin signal f gives the rows f.real, then f.imag; coefficients "
+            "become samples by `nn.FieldSHT(field, grid).inverse`."
         )
     parts = samples.split(field.sizes, dim=1)
     return [f.unflatten(1, (2, -1)).transpose(0, 1) if s else f for s, f in zip(field.spins, parts, strict=True)]

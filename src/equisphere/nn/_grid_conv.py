@@ -26,21 +26,23 @@ class GridConv(nn.Module):
 
         \int sum_q psi_q(beta) [ w_q e^{i (s' alpha_x - s alpha_y)} f(y) + v_q e^{i (s' alpha_x + s alpha_y)} conj f(y) ] dy,
 
-    beta the distance of x and y, alpha their geodesic's bearings at both ends, psi_q smooth radial functions of support beta < radius
-    (`transforms/_ring_kernels.py`), w and v learned complex numbers (for scalars, one real part of it all). These are all kernels that
-    commute with rotations (Weiler & Cesa 2019 in the plane; Cohen et al. 2019 on manifolds; as a number for each degree, Esteves et al. 2020): an
-    `EquivariantLinear` whose filters are local. The integral is the grid's quadrature over its nodes: a sum over rings within reach
-    for each wave along the ring, exact at the poles as anywhere. Its time grows as the number of nodes, where a transform's grows as
-    its power 3/2, and no band limit is needed between pointwise functions (`AtNodes`).
+    beta the distance of x and y, alpha their geodesic's bearings at both ends, psi_q smooth radial functions of support beta <
+    radius (`transforms/_ring_kernels.py`), w and v learned complex numbers (for scalars, one real part of it all). These are
+    all kernels that commute with rotations (Weiler & Cesa 2019 in the plane; Cohen et al. 2019 on manifolds; as a number for
+    each degree, Esteves et al. 2020): an `EquivariantLinear` whose filters are local. The integral is the grid's quadrature
+    over its nodes: a sum over rings within reach for each wave along the ring, exact at the poles as anywhere. Its time grows
+    as the number of nodes, where a transform's grows as its power 3/2, and no band limit is needed between pointwise functions
+    (`AtNodes`).
 
     On signals of band limit L the quadrature's error, the only one there is, is at most 8 pi max|f| E_n(K), E_n(K) how well
-    polynomials of degree n = grid.exact_degree - L + 1 approach the kernel. psi is three times differentiable (Lipschitz to order
-    SMOOTHNESS = 3), so at a fixed radius it falls at least as nlat^-3, and typically, aliasing being the Fourier transform of psi at the
-    grid's frequency, as nlat^-4.5. At a fixed number of rings it is a fixed fraction: see docs/directional.md. Rotations about the
-    polar axis by a grid step are exact.
+    polynomials of degree n = grid.exact_degree - L + 1 approach the kernel. psi has two continuous
+    derivatives and a bounded third one, so at a fixed radius it falls at least as nlat^-3, and typically, aliasing being the
+    Fourier transform of psi at the grid's frequency, as nlat^-4.5. At a fixed number of rings it is a fixed fraction: see
+    docs/directional.md. Rotations about the polar axis by a grid step are exact.
 
-    Kernels that the grid cannot tell apart are refused: order N = 2q + |s' - s| needs a radius of N + 1 steps of the grid, a step being
-    the larger of the distance between rings and that between nodes at the equator. Spins that are further apart are not joined.
+    Kernels that the grid cannot tell apart are refused: order N = 2q + |s' - s| needs a radius of N + 1 steps of the grid, a
+    step being the larger of the distance between rings and that between nodes at the equator. Spins that are further apart are
+    not joined.
 
     Weights start so that white signals of the field's band limit keep their power times gain^2 = 2, as in `EquivariantLinear`.
     Smooth ones gain by scalar kernels, and lose by those that change the spin, which are derivatives.
@@ -50,16 +52,17 @@ class GridConv(nn.Module):
         target: field of the output, of the same band limit.
         grid: of rings, of input and output; carries the band limit.
         radius: of the support, radians, below pi / 2. `3 * pi / grid.nlat` is three rings.
-        order: highest order 2q + |s' - s| of a kernel: of the polynomial in the tangent plane that the bump is multiplied by. At
-            most the number of the grid's steps in the radius, less one; by default that, but no more than 3.
+        order: highest order 2q + |s' - s| of a kernel: of the polynomial in the tangent plane that the bump is multiplied by.
+            At most the number of the grid's steps in the radius, less one; by default that, but no more than 3.
         bias: add a learned constant to the output channels of spin 0.
 
     Shape:
         `(batch, source.rows, nlat, nlon)` to `(batch, target.rows, nlat, nlon)`, real; rows as in `FieldSHT`.
 
     Raises:
-        ValueError: where fields and grid do not fit, the radius is no angle or spans less than two steps of the grid, there are too
-            many radial functions, or an input is not samples of the source, not finite, or of another dtype or device.
+        ValueError: where fields and grid do not fit, the radius is no angle or spans less than two steps of the grid, the
+            order is too high for it or too low for a spin of the target, or an input is not samples of the source, not finite,
+            or of another dtype or device.
 
     >>> import torch, equisphere as es
     >>> grid = es.grids.ClenshawCurtis(nlat=33, nlon=64)
@@ -83,7 +86,7 @@ class GridConv(nn.Module):
         self.source, self.target = checked_field(source, "source"), checked_field(target, "target")
         if source.bandwidth != target.bandwidth:
             raise ValueError(
-                f"source and target must have one band limit, got {source.bandwidth} and {target.bandwidth}: both are sampled on "
+                f"source and target must have one band limit, got {source.bandwidth} and {target.bandwidth}: both are on "
                 "one grid, and the kernels make no new degrees."
             )
         self.grid = checked_rings(grid, source)
@@ -101,7 +104,7 @@ class GridConv(nn.Module):
         for t in target.spins:
             if not any(t == joined for joined, _ in self._local.pairs):
                 raise ValueError(
-                    f"nothing reaches spin {t}: a kernel from spin s has the order |{t} - s| at least, the spins of the source are "
+                    f"nothing reaches spin {t}: a kernel from spin s has order |{t} - s| at least, the source has the spins "
                     f"{source.spins}, and the order here is {self.order}. Take a larger radius, or spins in between first."
                 )
         scalars = target.of(0)
@@ -178,22 +181,23 @@ def _resolved(grid: RingGrid, radius: object, order: int | None) -> tuple[float,
     """Radius and order of kernels, where the grid tells them apart."""
     if isinstance(radius, bool) or not isinstance(radius, int | float) or not 0 < radius < pi / 2:
         raise ValueError(
-            f"radius must be an angle between 0 and pi / 2 in radians, got {radius!r}. `3 * pi / grid.nlat` is three rings; wider "
-            "filters are the business of `nn.EquivariantLinear`, in coefficients."
+            f"radius must be an angle between 0 and pi / 2 in radians, got {radius!r}. `3 * pi / grid.nlat` is three rings; "
+            "wider filters are the business of `nn.EquivariantLinear`, in coefficients."
         )
     step = max(float(grid.colatitudes.diff().max()), 2 * pi / grid.nlon)
     steps = radius / step + 1e-6
     if steps < 2:
         raise ValueError(
-            f"a radius must span at least two steps of the grid, whose steps are {step:.4g} radians (the larger of the distances "
-            f"between rings and between nodes at the equator), got {radius:.4g}, {radius / step:.2f} steps: the kernel would be seen "
-            f"at too few nodes to turn with the signal. Take a radius of {2 * step:.4g} at least, or a finer grid."
+            f"a radius must span at least two steps of the grid, {step:.4g} radians each (the larger of the distances "
+            f"between rings and between nodes at the equator), got {radius:.4g}, {radius / step:.2f} steps: too few nodes "
+            f"would see the kernel for it to turn with the signal. Take a radius of {2 * step:.4g} at least, or a finer grid."
         )
     most = int(steps) - 1
     found = min(most, 3) if order is None else _checks.count(order, "order")
     if found > most:
         raise ValueError(
-            f"kernels of order {found} need a radius of {found + 1} steps of the grid, {(found + 1) * step:.4g} radians, to be told "
-            f"apart at its nodes; {radius:.4g} radians are {radius / step:.2f} steps. Take order={most}, or a larger radius."
+            f"kernels of order {found} need a radius of {found + 1} steps of the grid, {(found + 1) * step:.4g} radians, to "
+            f"be told apart at its nodes; {radius:.4g} radians are {radius / step:.2f} steps. Take order={most}, or a "
+            "larger radius."
         )
     return float(radius), found

@@ -1,12 +1,13 @@
 """The local convolution of samples as one operator: waves, sums over rings, samples; its backward pass the adjoint."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from equisphere.grids import RingGrid
 from equisphere.transforms._linear import is_traced
 from equisphere.transforms._operator import grid_name, grid_named
 from equisphere.transforms._ring_bands import Local, Weight, convolved, convolved_back
@@ -20,11 +21,11 @@ def local_convolution(x: Samples, weights: Sequence[Weight], local: Local) -> Sa
     """Samples of the target from those of the source.
 
     Args:
-        x: `(batch, rows, nlat, nlon)`, float32 or float64: at spin 0 a row for each channel; at spin s > 0 the real parts of all
-            channels, then their imaginary parts.
-        weights: of each of `local.pairs` real and imaginary parts `(2, radials, in, out)`, those of (-s', -s) the conjugates of those
-            of (s', s). Waves of spins are over sqrt2: from a spin to a scalar or back, the kernel is sqrt2 times the weight (and of
-            a scalar the real part).
+        x: `(batch, rows, nlat, nlon)`, float32 or float64: at spin 0 a row for each channel; at spin s > 0 the real parts of
+            all channels, then their imaginary parts.
+        weights: of each of `local.pairs` real and imaginary parts `(2, radials, in, out)`, those of (-s', -s) the conjugates
+            of those of (s', s). Waves of spins are over sqrt2: from a spin to a scalar or back, the kernel is sqrt2 times the
+            weight (and of a scalar the real part).
         local: grid, kernels, spins and channels.
     """
     if is_traced(x):
@@ -107,7 +108,7 @@ def _described(
     out_channels: list[int],
 ) -> Local:
     source, target = zip(in_spins, in_channels, strict=True), zip(out_spins, out_channels, strict=True)
-    return Local(grid_named(grid), radius, order, tuple(source), tuple(target))
+    return Local(cast(RingGrid, grid_named(grid)), radius, order, tuple(source), tuple(target))
 
 
 @torch.library.custom_op("equisphere::local_convolution", mutates_args=())
@@ -129,7 +130,7 @@ def _local_convolution(
 @_local_convolution.register_fake
 def _(x: Tensor, weights: list[Tensor], *arguments: Any) -> Tensor:
     local = _described(*arguments)
-    return x.new_empty(len(x), sum(n * (2 if s else 1) for s, n in local.target), *x.shape[2:])
+    return x.new_empty(x.shape[0], sum(n * (2 if s else 1) for s, n in local.target), *x.shape[2:])
 
 
 @torch.library.custom_op("equisphere::local_convolution_back", mutates_args=())

@@ -1,13 +1,13 @@
-"""The local convolution of waves on rings: sums over the rings within reach for each radial function, then a mixture of channels.
+"""The local convolution of waves on rings: sums over rings within reach for each radial function, then mixtures of channels.
 
 Of each order m, and each pair of signed spins (s', s), rings of the output get from those of the input
 
     out_i = sum_q (sum_j T_q[i, j] Z_j) @ W_q,   |i - j| <= reach,
 
-T real numbers of the grid alone (`ring_coefficients`), W a complex number for each pair of channels, as a real matrix on real and
-imaginary parts. A band of a matrix makes poor products, so `BLOCK` rings of the output are made together, of a window of
-BLOCK + 2 reach rings: a dense product for each order with all radial functions, and one with W for all orders. What lies between is
-the size of a block; the backward pass is the adjoint, and makes it again instead of keeping it.
+T real numbers of the grid alone (`ring_coefficients`), W a complex number for each pair of channels, as a real matrix on real
+and imaginary parts. A band of a matrix makes poor products, so `BLOCK` rings of the output are made together, of a window of
+BLOCK + 2 reach rings: a dense product for each order with all radial functions, and one with W for all orders. What lies
+between is the size of a block; the backward pass is the adjoint, and makes it again instead of keeping it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ Weight = Float[Tensor, "2 _ _ _"]
 
 @dataclass(frozen=True)
 class Local:
-    """A local convolution but for its weights: a grid, the radius and order of kernels, spins and channels of input and output."""
+    """A local convolution but for its weights: grid, radius and order of kernels, spins and channels of input and output."""
 
     grid: RingGrid
     radius: float
@@ -80,7 +80,7 @@ def _tables(
     for rings, window in Local(grid, radius, 0, (), ()).blocks:
         i, j = np.arange(grid.nlat)[rings], np.arange(grid.nlat)[window]
         d = j - i[:, None] + r
-        inside = (0 <= d) & (d <= 2 * r)
+        inside = (d >= 0) & (d <= 2 * r)
         block = T[:, i[:, None], np.where(inside, d, 0)] * inside[..., None]  # (orders, rings, window, radials)
         block = block.swapaxes(2, 3).reshape(len(T), -1, len(j))
         found.append(torch.from_numpy(np.ascontiguousarray(block)).to(device=device, dtype=dtype))
@@ -131,14 +131,16 @@ def convolved_back(
     by_weights = []
     for by, W in zip(by_matrices, weights, strict=True):
         blocks = by.view(W.shape[1], 2, W.shape[2], 2, W.shape[3])
-        by_weights.append(torch.stack((blocks[:, 0, :, 0] + blocks[:, 1, :, 1], blocks[:, 0, :, 1] - blocks[:, 1, :, 0])))
+        by_weights.append(
+            torch.stack((blocks[:, 0, :, 0] + blocks[:, 1, :, 1], blocks[:, 0, :, 1] - blocks[:, 1, :, 0]))
+        )
     return list(by_waves.values()), by_weights
 
 
 def _taken_apart(
     local: Local, waves: Sequence[Waves], weights: Sequence[Weight]
 ) -> tuple[dict[int, Waves], list[Float[Tensor, "_ _"]]]:
-    """Waves by their spin, and weights as matrices from real and imaginary parts for all radial functions to those of the output."""
+    """Waves by their spin; weights as matrices, from the parts of all radial functions and channels to those of the output."""
     matrices = []
     for a, b in weights:
         rows = torch.stack((torch.cat((a, b), dim=-1), torch.cat((-b, a), dim=-1)), dim=1)

@@ -1,12 +1,13 @@
 r"""Kernels of local convolutions between signals with spins, and their Fourier coefficients between the rings of a grid.
 
-A kernel from spin s to spin s' that commutes with rotations depends on the two points by their distance beta, and turns with the
-local axes at both ends (Weiler & Cesa 2019; Cohen et al. 2019, on any surface):
+A kernel from spin s to spin s' that commutes with rotations depends on the two points by their distance beta, and turns with
+the local axes at both ends (Weiler & Cesa 2019; Cohen et al. 2019, on any surface):
 
     (K f)(x) = \int psi(beta) e^{i (s' alpha_x - s alpha_y)} f(y) dy,
 
 alpha_x the bearing at x of the geodesic to y, alpha_y that of its continuation at y, both from e_theta towards e_phi. Axes at y
-turned by chi multiply f(y) by e^{-is chi} and take chi from alpha_y: the product stays, and likewise at x. K is a number for each degree,
+turned by chi multiply f(y) by e^{-is chi} and take chi from alpha_y: the product stays, and likewise at x. K is a number for
+each degree,
 
     lambda_l = 2 pi \int psi(beta) d^l_{s's}(beta) sin(beta) dbeta,
 
@@ -15,16 +16,15 @@ support beta < radius and with u = sin^2(beta/2) / sin^2(radius/2),
 
     psi_q = N_q u^{n/2} (1 - u)^SMOOTHNESS P_q^{(2 SMOOTHNESS, n)}(2u - 1),   q = 0, 1, ..,
 
-P Jacobi's polynomials: orthonormal, \int psi_q psi_r dx = [q = r] exactly. As a function of y in the tangent plane, a kernel of order
-2q + n is a bump times a polynomial of that degree (Zernike's), and the orders up to N are all such polynomials.
+P Jacobi's polynomials: orthonormal, \int psi_q psi_r dx = [q = r] exactly. As a function of y in the tangent plane, a kernel
+of order 2q + n is a bump times a polynomial of that degree (Zernike's), and the orders up to N are all such polynomials.
 """
 
 from functools import lru_cache
-from math import exp, lgamma, log, pi, sin, sqrt
+from math import exp, lgamma, log, pi, sin
 
 import numpy as np
 from jaxtyping import Complex, Float
-from scipy.special import eval_jacobi
 
 from equisphere.grids import RingGrid
 from equisphere.harmonics import wigner_d_orders
@@ -40,6 +40,8 @@ def radials(order: int, spins: tuple[int, int]) -> int:
 
 def radial(q: int, n: int, radius: float, u: Float[np.ndarray, "*points"]) -> Float[np.ndarray, "*points"]:
     """psi_q / u^{n/2} at u = sin^2(beta/2) / sin^2(radius/2); zero from u = 1 on."""
+    from scipy.special import eval_jacobi
+
     p = SMOOTHNESS
     norm = lgamma(q + 2 * p + 1) + lgamma(q + n + 1) - lgamma(q + 1) - lgamma(q + 2 * p + n + 1)
     norm += log(4 * pi * sin(radius / 2) ** 2 / (2 * q + 2 * p + n + 1))
@@ -111,7 +113,7 @@ def multipliers(
 def ring_coefficients(
     grid: RingGrid, radius: float, count: int, spins: tuple[int, int]
 ) -> Float[np.ndarray, "orders nlat window radials"]:
-    r"""Of each wave e^{im phi}, what ring i of the output gets from ring i + d - reach of the input: w_j sum_k K_q e^{i m phi_k}.
+    r"""Of each wave e^{im phi}, what ring i gets from ring j = i + d - reach: w_j sum_k K_q e^{i m phi_k}.
 
     Real, since K(-delta) = conj K(delta). Orders 0 .. nlon // 2; those of -m are those of the spins (-s', -s). Zero beyond the
     poles. The sum over the ring is whole, so at and around a pole it is what the definition says.

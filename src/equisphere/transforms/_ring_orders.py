@@ -1,8 +1,8 @@
 """Samples of several spins on rings as the waves of each order, and back: two maps that are each other's inverse and adjoint.
 
-Of a signal of spin s > 0 with real part R and imaginary part I, orders m >= 0 of f = R + iI and of its conjugate, of spin -s, hold
-everything: R_m + i I_m and R_m - i I_m. Each wave is divided by its norm on the ring (times sqrt2 where s > 0), so that the map is
-orthogonal. Channels come last, `(batch, nlat, orders, 2 channels)`: real parts of all channels, then imaginary ones.
+Of a signal of spin s > 0 with real part R and imaginary part I, orders m >= 0 of f = R + iI and of its conjugate, of spin -s,
+hold everything: R_m + i I_m and R_m - i I_m. Each wave is divided by its norm on the ring (times sqrt2 where s > 0), so that
+the map is orthogonal. Channels come last, `(batch, nlat, orders, 2 channels)`: real parts of all channels, then imaginary ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ def _groups(parts: Parts) -> list[int]:
 
 
 def _norms(x: Tensor, parts: Parts, nlon: int, to_grid: bool) -> Float[Tensor, "rows 1 orders"]:
-    """What makes waves orthonormal: each order over its norm on the ring, R and I over sqrt2; where m stands for -m too, half."""
+    """What makes waves orthonormal: each order over its norm on the ring, R and I over sqrt2; where m is -m too, half."""
     norms = x.new_full((nlon // 2 + 1,), (0.5 if to_grid else 2) ** 0.5)
     norms[0] = 1
     if nlon % 2 == 0:
