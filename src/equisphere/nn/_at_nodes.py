@@ -191,7 +191,7 @@ def split(field: Field, grid: RingGrid, samples: Samples) -> list[Tensor]:
         ValueError: where these are no real samples of the field on the grid, or there are none.
     """
     _checks.real(samples, "samples")
-    if samples.ndim != 4 or tuple(samples.shape[1:]) != (field.rows, *grid.shape) or len(samples) == 0:
+    if samples.ndim != 4 or tuple(samples.shape[1:]) != (field.rows, *grid.shape) or samples.numel() == 0:
         spins = ", ".join(
             f"{n} of {'spin 0' if s == 0 else f'real and imaginary parts of spin {s}'}"
             for s, n in zip(field.spins, field.sizes, strict=True)
