@@ -1,0 +1,182 @@
+"""Measure convolutions on the grid; write the tables of docs/grid_conv.md.
+
+    EQUISPHERE_DATA=folder python docs/write_grid_conv.py [names of tables]
+
+The folder holds `earth_sky_fields.npz`, for `winds`; without it that table is left as it is. Times are processor milliseconds on one
+thread, medians. Each table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
+"""
+
+import sys
+import warnings
+
+import numpy as np
+import torch
+from torch import Tensor
+from write_directional import DATA, clocked, feature, write
+
+import equisphere as es
+from equisphere import nn
+from equisphere.harmonics import degrees_and_orders
+from equisphere.nn import Field
+from equisphere.transforms._engine import ring_engine
+from equisphere.transforms._spin_rings import spin_ring_engine
+
+
+def main() -> None:
+    """Write every table."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    for name, table in (("error", error), ("time", time), ("winds", winds)):
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
+        try:
+            write("grid_conv", name, table())
+        except FileNotFoundError as problem:
+            warnings.warn(f"{name} is left as it is: {problem}", stacklevel=1)
+
+
+def error(n: int = 4) -> str:
+    """Equivariance error of a `GridConv` between spins 0 and 1, by resolution, of several kinds of signals, in float64."""
+    R = es.random_rotations(n, torch.Generator().manual_seed(0), torch.float64)[:, None]
+
+    def of(nlat: int, L: int, radius: float, decay: float) -> float:
+        torch.manual_seed(0)
+        grid, field = es.grids.GaussLegendre(nlat=nlat, nlon=2 * nlat), Field(L, (0, 1), 4)
+        layer, sht = nn.GridConv(field, field, grid, radius, order=2).double(), nn.FieldSHT(field, grid)
+        degree = torch.from_numpy(degrees_and_orders(L)[0])
+        c = feature(field, n, torch.float64) * (degree + 1.0) ** -decay
+        with torch.no_grad():
+            turned, straight = (sht(layer(sht.inverse(x))) for x in (es.rotate(c, R), c))
+        return float((turned - es.rotate(straight, R)).norm() / straight.norm())
+
+    rows = []
+    for nlat in (32, 64, 128):
+        three = 3.2 * np.pi / nlat
+        cells = of(nlat, nlat, three, 0), of(nlat, nlat // 2, three, 0), of(nlat, nlat, three, 2), of(nlat, 16, 0.35, 0)
+        rows.append(f"| {nlat} x {2 * nlat} | " + " | ".join(f"{e:.1e}" for e in cells) + " |")
+    head = "| grid | 3.2 rings: white to the grid's band limit | to half of it | power as l^-3 | radius 0.35: white to degree 15 |"
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
+
+
+def megabytes(tables: list[Tensor]) -> float:
+    """Of tables."""
+    return sum(t.numel() * t.element_size() for t in tables) / 1e6
+
+
+def time(channels: int = 8) -> str:
+    """A local convolution on samples, and the same map in coefficients; and each with gates, as layers of a network."""
+    rows = []
+    for spins in ((0,), (0, 1)):
+        for nlat in (64, 128, 256, 512):
+            grid, field = es.grids.GaussLegendre(nlat=nlat, nlon=2 * nlat), Field(nlat, spins, channels)
+            radius, repetitions = 3.2 * np.pi / nlat, 5 if nlat < 512 else 3
+            local = nn.GridConv(field, field, grid, radius, order=2)
+            sht, linear = nn.FieldSHT(field, grid), nn.EquivariantLinear(field, field, anchors=16)
+            x = torch.randn(1, field.rows, *grid.shape).requires_grad_()
+
+            def through(x: Tensor, sht=sht, linear=linear) -> Tensor:
+                return sht.inverse(linear(sht(x)))
+
+            def step(f, x: Tensor, repetitions=repetitions) -> str:
+                return f"{clocked(lambda: f(x).square().sum().backward(), repetitions):.0f}"
+
+            cells = []
+            for function in (local, through):
+                with torch.no_grad():
+                    cells += [f"{clocked(lambda f=function, x=x: f(x), repetitions):.0f}"]
+                cells += [step(function, x)]
+            engines = [ring_engine(grid, nlat), *(spin_ring_engine(grid, nlat, s) for s in spins if s)]
+            sizes = [t for pair in local._local.tables(x) for t in pair], [
+                t for e in engines for ts in getattr(e, "_tables", {}).values() for t in ts
+            ]
+            cells += [f"{megabytes(list(tables)):.0f}" for tables in sizes]
+            if len(spins) > 1:
+                gate = nn.GatedActivation(torch.nn.SiLU(), field)
+                on_grid = torch.nn.Sequential(
+                    nn.GridConv(field, gate.source, grid, radius, order=2), nn.AtNodes(gate, grid)
+                )
+                flat = torch.nn.Sequential(nn.EquivariantLinear(field, gate.source, anchors=16), gate)
+                cells += [step(on_grid, x), step(flat, torch.randn(1, *field.shape).requires_grad_())]
+            else:
+                cells += ["", ""]
+            kind = "scalars" if len(spins) == 1 else "spins 0 and 1"
+            rows.append(f"| {kind} | {nlat} x {2 * nlat} | " + " | ".join(cells) + " |")
+    head = (
+        "| field | grid | `GridConv`, ms | with backward | through transforms, ms | with backward | tables, MB "
+        "| of the transforms | with gates at nodes, with backward | in coefficients with gates, with backward |"
+    )
+    return "\n".join([head, "|" + "---|" * 10, *rows])
+
+
+class Winds(torch.nn.Module):
+    """Heights and sin(latitude) to winds: three local convolutions, with features of the spins given between."""
+
+    def __init__(self, grid: es.grids.RingGrid, spins: tuple[int, ...], channels: int, radius: float) -> None:
+        super().__init__()
+        L = grid.max_bandwidth
+        field = Field(L, spins, channels)
+        gate = nn.GatedActivation(torch.nn.SiLU(), field) if len(spins) > 1 else None
+        wide = field if gate is None else gate.source
+        self.steps = torch.nn.Sequential()
+        for before in (Field(L, channels=4), field):
+            self.steps.append(nn.GridConv(before, wide, grid, radius, order=2))
+            self.steps.append(torch.nn.SiLU() if gate is None else nn.AtNodes(gate, grid))
+        self.steps.append(nn.GridConv(field, Field(L, (1,), 3), grid, radius, order=2, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Samples `(batch, 4, nlat, nlon)` to `(batch, 6, nlat, nlon)`."""
+        return self.steps(x)
+
+
+def winds(steps: int = 200, seeds: int = 3) -> str:
+    """The winds of a month from its geopotential heights at three levels, learned on January, tested on July."""
+    with np.load(DATA / "earth_sky_fields.npz") as data:
+        z, u, v = (torch.from_numpy(data[f"eraint_{k}"].astype(np.float32)) for k in ("z_10m2s2", "u_cms", "v_cms"))
+    grid = es.grids.ClenshawCurtis(nlat=z.shape[-2], nlon=z.shape[-1])
+    weights = grid.weights.float() / (4 * np.pi)
+    z = z - (weights * z[0]).sum((-2, -1))[:, None, None]
+    z = z / (weights * z[0].square()).sum((-2, -1)).sqrt()[:, None, None]
+    sine = grid.colatitudes.float().cos()[:, None].expand(grid.shape)
+    x = torch.cat((z, sine.expand(2, 1, *grid.shape)), dim=1)
+    y = torch.cat((-v, u), dim=1) / 100  # south, then east, m/s
+    R = es.random_rotations(1, torch.Generator().manual_seed(0))
+
+    def rmse(found: Tensor, wanted: Tensor) -> float:
+        return float((weights * (found - wanted).square()).sum((-2, -1)).mean().sqrt())
+
+    def turned(samples: Tensor, field: Field) -> Tensor:
+        sht = nn.FieldSHT(field, grid)
+        return sht.inverse(es.rotate(sht(samples), R))
+
+    L = grid.max_bandwidth
+    scalars, vectors = Field(L, channels=4), Field(L, (1,), 3)
+    rows = [f"| the mean wind of January | | {rmse(y[:1], y[1:]):.2f} | |"]
+    radius = 3.2 * np.pi / (grid.nlat - 1)
+    for name, spins, channels in (
+        ("scalars inside, a direction in the last layer alone", (0,), 15),
+        ("spins 0 and 1 inside", (0, 1), 6),
+    ):
+        errors, errors_turned = [], []
+        for seed in range(seeds):
+            torch.manual_seed(seed)
+            model = Winds(grid, spins, channels, radius)
+            optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
+            for _ in range(steps):
+                optimizer.zero_grad()
+                loss = (weights * (model(x[:1]) - y[:1]).square()).sum((-2, -1)).mean()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+            with torch.no_grad():
+                errors.append(rmse(model(x[1:]), y[1:]))
+                errors_turned.append(rmse(model(turned(x[1:], scalars)), turned(y[1:], vectors)))
+        size = sum(p.numel() for p in model.parameters())
+        cells = [f"{np.mean(e):.2f} ± {np.std(e):.2f}" for e in (errors, errors_turned)]
+        rows.append(f"| `GridConv`, {name} | {size:,} | {cells[0]} | {cells[1]} |")
+    head = "| winds of July | parameters | RMSE of a component, m/s | the Earth turned |"
+    return "\n".join([head, "|---|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    main()
