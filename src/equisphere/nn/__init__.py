@@ -14,7 +14,7 @@ from equisphere.nn._so3_fields import from_wigner, to_wigner
 from equisphere.nn._spectral import GlobalPool, PowerSpectrum, SpectralBatchNorm, SpectralPad, SpectralPool
 from equisphere.nn._spin_activation import GatedActivation, MagnitudeActivation, SO3Activation
 from equisphere.nn._spin_conv import LiftToSO3, PointedConv, SO3Conv, SpinConv
-from equisphere.nn._spin_norm import SpinBatchNorm
+from equisphere.nn._spin_norm import GridBatchNorm, SpinBatchNorm
 from equisphere.nn._tensor_product import Gradient, SpinProduct, TensorProduct
 from equisphere.nn._triple import TripleProduct
 from equisphere.nn._zonal import ZonalConv
@@ -31,6 +31,7 @@ __all__ = [
     "GatedActivation",
     "GlobalPool",
     "Gradient",
+    "GridBatchNorm",
     "GridConv",
     "GridMean",
     "GroupConv",
