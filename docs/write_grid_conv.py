@@ -162,8 +162,8 @@ def winds(steps: int = 200, seeds: int = 3) -> str:
         for seed in range(seeds):
             torch.manual_seed(seed)
             model = Winds(grid, spins, channels, radius)
-            optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
+            optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.03, total_steps=steps)
             for _ in range(steps):
                 optimizer.zero_grad()
                 loss = (weights * (model(x[:1]) - y[:1]).square()).sum((-2, -1)).mean()
