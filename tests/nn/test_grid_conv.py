@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from itertools import pairwise
 from math import pi
 
 import pytest
@@ -89,14 +88,15 @@ def equivariance_error(layer, c, R):
 
 @pytest.mark.parametrize("kind", [es.grids.GaussLegendre, es.grids.DriscollHealy, es.grids.ClenshawCurtis])
 def test_it_commutes_with_rotations_up_to_quadrature_which_falls(kind):
-    """No more than the quadrature of both sides, which falls by 2^3 and more from one grid to the next."""
+    """No more than the quadrature of both sides, which falls as nlat^-3 and faster."""
     c, R = feature(SOURCE), ROTATIONS["random"]
     errors = []
-    for nlat in (24, 48, 96):
+    for nlat in (18, 36, 54):
         layer = layer_on(nlat, kind=kind)
         errors.append(equivariance_error(layer, c, R))
         assert errors[-1] <= quadrature(layer, es.rotate(c, R), c) + CONTRACT[torch.float64]
-    assert all(finer < coarser / 2**3 for coarser, finer in pairwise(errors))
+    assert errors[1] < errors[0] / 2**3
+    assert errors[2] < errors[1] / 1.5**3
     assert errors[-1] < 1e-4
 
 
@@ -135,10 +135,10 @@ def test_symmetries_of_the_grid_are_exact(kind, dtype):
 
 def test_without_a_grid_it_is_an_equivariant_linear_layer():
     """Up to rounding, whatever the weights: a number for each degree; the quadrature of a fine grid comes near."""
-    layer, c = layer_on(96), feature(SOURCE)
+    layer, c = layer_on(48), feature(SOURCE)
     turned = continuum(layer, es.rotate(c, ROTATIONS["random"]))
     assert relative_error(turned, es.rotate(continuum(layer, c), ROTATIONS["random"])) < 1e-12
-    assert quadrature(layer, c) < 1e-5
+    assert quadrature(layer, c) < 1e-4
 
 
 def test_axes_that_do_not_turn_fail():
@@ -154,10 +154,10 @@ def test_axes_that_do_not_turn_fail():
 
 
 def small_network(dtype=torch.float64):
-    grid = es.grids.ClenshawCurtis(nlat=49, nlon=96)
+    grid = es.grids.ClenshawCurtis(nlat=33, nlon=64)
     field = Field(L, (0, 1), 3)
     gate = GatedActivation(nn.SiLU(), field)
-    radius = 0.3
+    radius = 0.42
     layers = [GridConv(Field(L), gate.source, grid, radius), GridBatchNorm(gate.source, grid), AtNodes(gate, grid)]
     layers += [GridConv(field, gate.source, grid, radius), AtNodes(gate, grid), GridMean(field, grid), nn.Linear(6, 3)]
     return nn.Sequential(*layers).to(dtype), FieldSHT(Field(L), grid)
