@@ -68,9 +68,11 @@ def time(channels: int = 8) -> str:
     """A local convolution on samples, and the same map in coefficients; and each with gates, as layers of a network."""
     rows = []
     for spins in ((0,), (0, 1)):
-        for nlat in (64, 128, 256, 512):
-            grid, field = es.grids.GaussLegendre(nlat=nlat, nlon=2 * nlat), Field(nlat, spins, channels)
-            radius, repetitions = 3.2 * np.pi / nlat, 5 if nlat < 512 else 3
+        grids = [es.grids.GaussLegendre(nlat=n, nlon=2 * n) for n in (64, 128, 256, 512)]
+        for grid in (*grids, es.grids.ClenshawCurtis(nlat=257, nlon=512)):
+            L, nlat = grid.bandwidth, grid.nlat
+            field = Field(L, spins, channels)
+            radius, repetitions = 3.2 * 2 * np.pi / grid.nlon, 5 if nlat < 512 else 3
             local = nn.GridConv(field, field, grid, radius, order=2)
             sht, linear = nn.FieldSHT(field, grid), nn.EquivariantLinear(field, field, anchors=16)
             x = torch.randn(1, field.rows, *grid.shape).requires_grad_()
@@ -86,7 +88,7 @@ def time(channels: int = 8) -> str:
                 with torch.no_grad():
                     cells += [f"{clocked(lambda f=function, x=x: f(x), repetitions):.0f}"]
                 cells += [step(function, x)]
-            engines = [ring_engine(grid, nlat), *(spin_ring_engine(grid, nlat, s) for s in spins if s)]
+            engines = [ring_engine(grid, L), *(spin_ring_engine(grid, L, s) for s in spins if s)]
             sizes = (
                 [t for pair in local._local.tables(x) for t in pair],
                 [t for e in engines for ts in getattr(e, "_tables", {}).values() for t in ts],
@@ -102,12 +104,13 @@ def time(channels: int = 8) -> str:
             else:
                 cells += ["", ""]
             kind = "scalars" if len(spins) == 1 else "spins 0 and 1"
-            rows.append(f"| {kind} | {nlat} x {2 * nlat} | " + " | ".join(cells) + " |")
+            name = f"`{type(grid).__name__}` {nlat} x {grid.nlon}"
+            rows.append(f"| {kind} | {name} | {L} | " + " | ".join(cells) + " |")
     head = (
-        "| field | grid | `GridConv`, ms | with backward | through transforms, ms | with backward | tables, MB "
+        "| field | grid | band limit | `GridConv`, ms | with backward | through transforms, ms | with backward | tables, MB "
         "| of the transforms | and gates at nodes | in coefficients, and gates |"
     )
-    return "\n".join([head, "|" + "---|" * 10, *rows])
+    return "\n".join([head, "|" + "---|" * 11, *rows])
 
 
 class Winds(torch.nn.Module):

@@ -221,8 +221,16 @@ def test_the_operators_keep_the_rules_of_torch():
 
 
 def test_pairs_without_a_kernel_are_left_out():
-    local = Local(GRIDS["Gauss"], 1.3, 1, ((0, 1), (1, 1)), ((1, 1), (2, 1)))
+    local = Local(GRIDS["Gauss"], 1.3, 1, ((0, 2), (1, 1)), ((1, 1), (2, 1)))
     assert local.pairs == [(1, 0), (1, 1), (-1, 0), (-1, -1), (2, 1), (-2, -1)]
+    x = randn(2, 4, *local.grid.shape)
+    weights = complex_weights(local)[1]
+    assert relative_error(local_convolution(x, weights, local), plain_local_convolution(x, weights, local)) < 1e-14
+    unheard = Local(local.grid, 1.3, 1, ((0, 1), (3, 1)), ((0, 1),))  # nothing goes from spin 3 to 0
+    x = randn(2, 3, *local.grid.shape).requires_grad_()
+    local_convolution(x, complex_weights(unheard)[1], unheard).square().sum().backward()
+    assert x.grad[:, :1].abs().min() > 0
+    assert not x.grad[:, 1:].any()
     assert [radials(n, (0, 0)) for n in range(5)] == [1, 1, 2, 2, 3]
     assert all(
         radials(n, (t, s)) == max(0, (n - abs(t - s)) // 2 + 1) for n, t, s in product(range(5), range(3), range(3))

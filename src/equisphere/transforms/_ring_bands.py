@@ -6,8 +6,8 @@ Of each order m, and each pair of signed spins (s', s), rings of the output get 
 
 T real numbers of the grid alone (`ring_coefficients`), W a complex number for each pair of channels, as a real matrix on real
 and imaginary parts. A band of a matrix makes poor products, so `BLOCK` rings of the output are made together, of a window of
-BLOCK + 2 reach rings: a dense product for each order with all radial functions, and one with W for all orders. What lies
-between is the size of a block; the backward pass is the adjoint, and makes it again instead of keeping it.
+BLOCK + 2 reach rings: for each order a dense product that makes the sums of all radial functions and targets, then one with W.
+What lies between is the size of a block; the backward pass is the adjoint, and makes it again instead of keeping it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,6 +57,11 @@ class Local:
         return [(t, s) for t in self.targets for s in self.sources if radials(self.order, (t, s))]
 
     @cached_property
+    def joined(self) -> dict[int, tuple[int, ...]]:
+        """The targets of each source."""
+        return {source: tuple(t for t, s in self.pairs if s == source) for source in self.sources}
+
+    @cached_property
     def blocks(self) -> list[tuple[slice, slice]]:
         """Rings of the output that are made together, and rings of the input that they see."""
         r, nlat = reach(self.grid, self.radius), self.grid.nlat
@@ -64,20 +69,28 @@ class Local:
         return [(slice(i, min(i + BLOCK, nlat)), slice(max(0, i - r), min(i + BLOCK + r, nlat))) for i in starts]
 
     def tables(self, like: Tensor) -> list[list[Float[Tensor, "orders _ _"]]]:
-        """Of each pair and block T, the radial functions of a ring side by side in the rows."""
-        return [
-            list(_tables(self.grid, self.radius, radials(self.order, pair), pair, like.dtype, like.device))
-            for pair in self.pairs
-        ]
+        """Of each block and source T: in the rows, ring after ring, the radial functions for each target that it has."""
+        key = self.grid, self.radius, self.order
+        of_sources = (_tables(*key, self.joined[s], s, like.dtype, like.device) for s in self.sources)
+        return [list(tables) for tables in zip(*of_sources, strict=True)]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _tables(
-    grid: RingGrid, radius: float, count: int, spins: tuple[int, int], dtype: torch.dtype, device: torch.device
+    grid: RingGrid,
+    radius: float,
+    order: int,
+    targets: tuple[int, ...],
+    source: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> tuple[Tensor, ...]:
-    T, r = ring_coefficients(grid, radius, count, spins), reach(grid, radius)
+    r = reach(grid, radius)
+    parts = [np.zeros((grid.nlon // 2 + 1, grid.nlat, 2 * r + 1, 0))]
+    parts += [ring_coefficients(grid, radius, radials(order, (t, source)), (t, source)) for t in targets]
+    T = np.concatenate(parts, axis=-1)
     found = []
-    for rings, window in Local(grid, radius, 0, (), ()).blocks:
+    for rings, window in Local(grid, radius, order, (), ()).blocks:
         i, j = np.arange(grid.nlat)[rings], np.arange(grid.nlat)[window]
         d = j - i[:, None] + r
         inside = (d >= 0) & (d <= 2 * r)
@@ -95,16 +108,17 @@ def convolved(local: Local, waves: Sequence[Waves], weights: Sequence[Weight]) -
         waves: of each source.
         weights: W_q of each pair.
     """
-    of_source, matrices = _taken_apart(local, waves, weights)
-    columns = {t: W.shape[1] for (t, _), W in zip(local.pairs, matrices, strict=True)}
+    matrices = _matrices(local, weights)
+    columns = {t: W.shape[1] for (t, _), W in matrices.items()}
     batch, nlat, orders, _ = waves[0].shape
     out = {t: waves[0].new_empty(batch, nlat, orders, columns[t]) for t in local.targets}
     for b, rings, window, tables in _steps(local, waves[0]):
         done: dict[int, Tensor] = {}
-        for (t, s), W, T in zip(local.pairs, matrices, tables, strict=True):
-            near = _near(T, of_source[s][b, window]).view(-1, len(W))
-            room = workspace(f"rings {t}", W, len(near), columns[t])
-            done[t] = torch.addmm(done[t], near, W, out=room) if t in done else torch.mm(near, W, out=room)
+        for s, z, T in zip(local.sources, waves, tables, strict=True):
+            for t, near in _near(local, s, T, z[b, window], matrices):
+                room = workspace(f"rings {t}", near, len(near), columns[t])
+                W = matrices[t, s]
+                done[t] = torch.addmm(done[t], near, W, out=room) if t in done else torch.mm(near, W, out=room)
         for t, y in done.items():
             out[t][b, rings] = y.view(orders, -1, columns[t]).transpose(0, 1)
     return list(out.values())
@@ -114,49 +128,58 @@ def convolved_back(
     local: Local, waves: Sequence[Waves], weights: Sequence[Weight], gradients: Sequence[Waves]
 ) -> tuple[list[Waves], list[Weight]]:
     """The adjoint of `convolved`: from the gradients by its output to those by waves and weights."""
-    of_source, matrices = _taken_apart(local, waves, weights)
-    by_waves = {s: torch.zeros_like(z) for s, z in of_source.items()}
-    by_matrices = [torch.zeros_like(W) for W in matrices]
+    matrices = _matrices(local, weights)
+    by_waves = [torch.zeros_like(z) for z in waves]
+    by_matrices = {pair: torch.zeros_like(W) for pair, W in matrices.items()}
     for b, rings, window, tables in _steps(local, waves[0]):
         seen: dict[int, Tensor] = {}
         for t, gradient in zip(local.targets, gradients, strict=True):
             y = gradient[b, rings].transpose(0, 1)
             seen[t] = workspace(f"rings {t}", y, *y.shape).copy_(y).flatten(0, 1)
-        for (t, s), W, T, by_W in zip(local.pairs, matrices, tables, by_matrices, strict=True):
-            near = _near(T, of_source[s][b, window])
-            by_W.addmm_(near.view(-1, len(W)).T, seen[t])
-            torch.mm(seen[t], W.T, out=near.view(-1, len(W)))
-            room = workspace("spread over rings", near, len(T), T.shape[2], near.shape[2])
-            by_waves[s][b, window] += torch.bmm(T.mT, near, out=room).transpose(0, 1)
+        for s, z, by_z, T in zip(local.sources, waves, by_waves, tables, strict=True):
+            for t, near in _near(local, s, T, z[b, window], matrices):
+                by_matrices[t, s].addmm_(near.T, seen[t])
+                torch.mm(seen[t], matrices[t, s].T, out=near)
+            near = workspace("sums over rings", z, *T.shape[:2], z.shape[-1])  # what the loop has left there
+            room = workspace("spread over rings", z, len(T), T.shape[2], z.shape[-1])
+            by_z[b, window] += torch.bmm(T.mT, near, out=room).transpose(0, 1)
     by_weights = []
-    for by, W in zip(by_matrices, weights, strict=True):
+    for by, W in zip(by_matrices.values(), weights, strict=True):
         blocks = by.view(W.shape[1], 2, W.shape[2], 2, W.shape[3])
         by_weights.append(
             torch.stack((blocks[:, 0, :, 0] + blocks[:, 1, :, 1], blocks[:, 0, :, 1] - blocks[:, 1, :, 0]))
         )
-    return list(by_waves.values()), by_weights
+    return by_waves, by_weights
 
 
-def _taken_apart(
-    local: Local, waves: Sequence[Waves], weights: Sequence[Weight]
-) -> tuple[dict[int, Waves], list[Float[Tensor, "_ _"]]]:
-    """Waves by their spin; weights as matrices, from the parts of all radial functions and channels to those of the output."""
-    matrices = []
-    for a, b in weights:
+def _matrices(local: Local, weights: Sequence[Weight]) -> dict[tuple[int, int], Float[Tensor, "_ _"]]:
+    """Weights as matrices, from the real and imaginary parts of all radial functions and channels to those of the output."""
+    matrices = {}
+    for pair, (a, b) in zip(local.pairs, weights, strict=True):
         rows = torch.stack((torch.cat((a, b), dim=-1), torch.cat((-b, a), dim=-1)), dim=1)
-        matrices.append(rows.flatten(0, 2))
-    return dict(zip(local.sources, waves, strict=True)), matrices
+        matrices[pair] = rows.flatten(0, 2)
+    return matrices
 
 
 def _steps(local: Local, like: Tensor) -> Iterator[tuple[int, slice, slice, list[Tensor]]]:
-    """Each block of each signal, with its tables."""
+    """Each block of each signal, with the tables of each source."""
     tables = local.tables(like)
     for b in range(len(like)):
-        for k, (rings, window) in enumerate(local.blocks):
-            yield b, rings, window, [blocks[k] for blocks in tables]
+        for (rings, window), of_sources in zip(local.blocks, tables, strict=True):
+            yield b, rings, window, of_sources
 
 
-def _near(T: Float[Tensor, "orders rows window"], z: Float[Tensor, "window orders columns"]) -> Tensor:
-    """Sums over the rings of a window, `(orders, rows, columns)`."""
+def _near(
+    local: Local,
+    source: int,
+    T: Float[Tensor, "orders rows window"],
+    z: Float[Tensor, "window orders columns"],
+    matrices: dict[tuple[int, int], Tensor],
+) -> Iterator[tuple[int, Float[Tensor, "rings sums"]]]:
+    """Sums over the rings of a window, and of each target its part of them: views of one room."""
     room = workspace("sums over rings", z, *T.shape[:2], z.shape[-1])
-    return torch.bmm(T, z.transpose(0, 1), out=room)
+    targets = local.joined[source]
+    sizes = [len(matrices[t, source]) for t in targets]
+    if targets:
+        sums = torch.bmm(T, z.transpose(0, 1), out=room).view(-1, sum(sizes))
+        yield from zip(targets, sums.split(sizes, dim=1), strict=True)
