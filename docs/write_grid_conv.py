@@ -88,7 +88,7 @@ def time(channels: int = 8) -> str:
                 with torch.no_grad():
                     cells += [f"{clocked(lambda f=function, x=x: f(x), repetitions):.0f}"]
                 cells += [step(function, x)]
-            engines = [ring_engine(grid, L), *(spin_ring_engine(grid, L, s) for s in spins if s)]
+            engines = [ring_engine(grid, L), *(spin_ring_engine(grid, L, s, None) for s in spins if s)]
             sizes = (
                 [t for pair in local._local.tables(x) for t in pair],
                 [t for e in engines for ts in getattr(e, "_tables", {}).values() for t in ts],

@@ -35,14 +35,14 @@ def _groups(parts: Parts) -> list[int]:
     return [channels for spin, channels in parts for _ in signed((spin,))]
 
 
-def _norms(x: Tensor, parts: Parts, nlon: int, to_grid: bool) -> Float[Tensor, "rows 1 orders"]:
+def _norms(x: Tensor, parts: Parts, nlon: int, to_grid: bool) -> Float[Tensor, "rows 1 orders 2"]:
     """What makes waves orthonormal: each order over its norm on the ring, R and I over sqrt2; where m is -m too, half."""
     norms = x.new_full((nlon // 2 + 1,), (0.5 if to_grid else 2) ** 0.5)
     norms[0] = 1
     if nlon % 2 == 0:
         norms[-1] = 1
     rows = torch.cat([x.new_full((n,), (0.5 if s else 1) ** 0.5) for s, n in parts for _ in signed((s,))])
-    return (rows[:, None] * norms / nlon**0.5)[:, None]
+    return (rows[:, None] * norms / nlon**0.5)[:, None, :, None].repeat(1, 1, 1, 2)  # for real and imaginary part
 
 
 def _chunks(batch: int, rows: int, nlat: int, orders: int) -> Iterator[tuple[int, slice]]:
@@ -53,7 +53,7 @@ def _chunks(batch: int, rows: int, nlat: int, orders: int) -> Iterator[tuple[int
 
 def _room(purpose: str, like: Tensor, rows: int, rings: slice, norms: Tensor) -> Tensor:
     """Room for complex numbers `(rows, rings, orders)`."""
-    shape = rows, rings.stop - rings.start, norms.shape[-1], 2
+    shape = rows, rings.stop - rings.start, norms.shape[2], 2
     return torch.view_as_complex(workspace(f"ring orders, {purpose}", like, *shape))
 
 
@@ -71,11 +71,11 @@ def to_orders(x: Float[Tensor, "batch rows nlat nlon"], parts: Parts) -> list[Wa
     """Waves of each signed spin."""
     batch, rows, nlat, nlon = x.shape
     norms = _norms(x, parts, nlon, False)
-    out = [x.new_empty(batch, nlat, norms.shape[-1], 2 * n) for n in _groups(parts)]
-    for b, rings in _chunks(batch, rows, nlat, norms.shape[-1]):
+    out = [x.new_empty(batch, nlat, norms.shape[2], 2 * n) for n in _groups(parts)]
+    for b, rings in _chunks(batch, rows, nlat, norms.shape[2]):
         spectrum = _room("spectrum", x, rows, rings, norms)
         torch.fft.rfft(x[b, :, rings], out=spectrum)
-        torch.view_as_real(spectrum).mul_(norms[..., None])
+        torch.view_as_real(spectrum).mul_(norms)
         here, left = iter(spectrum.split(_groups(parts))), iter(out)
         for spin, channels in parts:
             R = next(here)
@@ -106,6 +106,6 @@ def from_orders(waves: Sequence[Waves], parts: Parts, nlon: int) -> Float[Tensor
             _transpose_back(next(left)[b, rings], g)
             torch.add(I, g, out=R)
             torch.sub(g, I, out=I).mul_(1j)
-        torch.view_as_real(spectrum).mul_(norms[..., None])
+        torch.view_as_real(spectrum).mul_(norms)
         x[b, :, rings] = torch.fft.irfft(spectrum, n=nlon, norm="forward")
     return x
