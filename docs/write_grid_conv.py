@@ -20,6 +20,7 @@ from equisphere.harmonics import degrees_and_orders
 from equisphere.nn import Field
 from equisphere.transforms import VectorSHT, gradient
 from equisphere.transforms._engine import ring_engine
+from equisphere.transforms._ring_kernels import kernels, reach, rings
 from equisphere.transforms._spin_rings import spin_ring_engine
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     """Write every table."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    for name, table in (("error", error), ("time", time), ("winds", winds)):
+    for name, table in (("error", error), ("time", time), ("sparse", sparse), ("winds", winds)):
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
         try:
@@ -69,7 +70,8 @@ def time(channels: int = 8) -> str:
     rows = []
     for spins in ((0,), (0, 1)):
         grids = [es.grids.GaussLegendre(nlat=n, nlon=2 * n) for n in (64, 128, 256, 512)]
-        for grid in (*grids, es.grids.ClenshawCurtis(nlat=257, nlon=512)):
+        grids += [es.grids.ClenshawCurtis(nlat=n + 1, nlon=2 * n) for n in (256, 512)]
+        for grid in grids:
             L, nlat = grid.bandwidth, grid.nlat
             field = Field(L, spins, channels)
             radius, repetitions = 3.2 * 2 * np.pi / grid.nlon, 5 if nlat < 512 else 3
@@ -111,6 +113,42 @@ def time(channels: int = 8) -> str:
         "| of the transforms | and gates at nodes | in coefficients, and gates |"
     )
     return "\n".join([head, "|" + "---|" * 11, *rows])
+
+
+def sparse(channels: int = 8) -> str:
+    """The kernel between scalars as a sparse matrix over nodes, one radial function, beside the whole layer with two."""
+    rows = []
+    for nlat in (64, 128, 256):
+        grid, field = es.grids.GaussLegendre(nlat=nlat, nlon=2 * nlat), Field(nlat, channels=channels)
+        layer = nn.GridConv(field, field, grid, 3.2 * np.pi / nlat, order=2)
+        (theta, weights), r = rings(grid), reach(grid, layer.radius)
+        node, found = np.arange(grid.nlon), []
+        for i in range(nlat):
+            for j in range(max(0, i - r), min(nlat, i + r + 1)):
+                K = (
+                    kernels(theta[i], theta[j], 2 * np.pi * node / grid.nlon, (0, 0), layer.radius, 1)[0].real
+                    * weights[j]
+                )
+                (near,) = np.nonzero(K)
+                column = j * grid.nlon + (node[:, None] + near) % grid.nlon
+                row = np.broadcast_to(i * grid.nlon + node[:, None], column.shape)
+                found.append(np.stack((row, column, np.broadcast_to(K[near], column.shape))).reshape(3, -1))
+        row, column, value = np.concatenate(found, axis=1)
+        size = nlat * grid.nlon
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch's to itself: its sparse rows are in beta state
+            places = np.stack((row, column)).astype(np.int64)
+            matrix = torch.sparse_coo_tensor(places, value, (size, size)).float().to_sparse_csr()
+        x = torch.randn(1, channels, *grid.shape)
+        flat = x.flatten(2)[0].T.contiguous()
+        with torch.no_grad():
+            cells = [clocked(lambda m=matrix, f=flat: m @ f), clocked(lambda layer=layer, x=x: layer(x))]
+        entries = len(value)
+        rows.append(
+            f"| {nlat} x {2 * nlat} | {entries / size:.0f} | {12 * entries / 1e6:.0f} | {cells[0]:.1f} | {cells[1]:.1f} |"
+        )
+    head = "| grid | entries a node | MB | sparse product, one radial function, ms | `GridConv`, two and their mixtures, ms |"
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
 
 
 class Winds(torch.nn.Module):

@@ -31,8 +31,8 @@ class GridConv(nn.Module):
     all kernels that commute with rotations (Weiler & Cesa 2019 in the plane; Cohen et al. 2019 on manifolds; as a number for
     each degree, Esteves et al. 2020): an `EquivariantLinear` whose filters are local. The integral is the grid's quadrature
     over its nodes: a sum over rings within reach for each wave along the ring, exact at the poles as anywhere. Its time grows
-    as the number of nodes, where a transform's grows as its power 3/2, and no band limit is needed between pointwise functions
-    (`AtNodes`).
+    as the number of nodes, where a transform's grows as its power 3/2, and between pointwise functions (`AtNodes`) there is no
+    transform. docs/grid_conv.md says where it is faster and where not.
 
     On signals of band limit L the quadrature's error, the only one there is, is at most 8 pi max|f| E_n(K), E_n(K) how well
     polynomials of degree n = grid.exact_degree - L + 1 approach the kernel. psi has two continuous
