@@ -35,10 +35,10 @@ class GridConv(nn.Module):
     transform. docs/grid_conv.md says where it is faster and where not.
 
     On signals of band limit L the quadrature's error, the only one there is, is at most 8 pi max|f| E_n(K), E_n(K) how well
-    polynomials of degree n = grid.exact_degree - L + 1 approach the kernel. psi has two continuous
-    derivatives and a bounded third one, so at a fixed radius it falls at least as nlat^-3, and typically, aliasing being the
-    Fourier transform of psi at the grid's frequency, as nlat^-4.5. At a fixed number of rings it is a fixed fraction: see
-    docs/directional.md. Rotations about the polar axis by a grid step are exact.
+    polynomials of degree n = grid.exact_degree - L + 1 approach the kernel. psi has two continuous derivatives and a bounded
+    third one, so at a fixed radius it falls at least as nlat^-3, and typically, aliasing being the Fourier transform of psi at
+    the grid's frequency, as nlat^-4.5. At a fixed number of rings it is a fixed fraction, percents of white signals and less
+    of smooth ones (docs/grid_conv.md). Rotations about the polar axis by a grid step are exact.
 
     Kernels that the grid cannot tell apart are refused: order N = 2q + |s' - s| needs a radius of N + 1 steps of the grid, a
     step being the larger of the distance between rings and that between nodes at the equator. Spins that are further apart are
