@@ -212,6 +212,32 @@ def test_it_differentiates(name):
     assert torch.autograd.gradgradcheck(layer, (x, *weights), fast_mode=True)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_it_maps_over_signals_and_over_weights():
+    """More signals, as many layers, and a gradient for each signal."""
+    local = Local(GRIDS["both poles"], 1.3, 2, ((0, 1), (1, 1)), ((0, 1), (1, 1)))
+    weights = complex_weights(local)[1]
+    x = randn(3, 2, 3, *local.grid.shape)
+    found = torch.func.vmap(lambda x: local_convolution(x, weights, local))(x)
+    assert relative_error(found, torch.stack([local_convolution(f, weights, local) for f in x])) < 1e-14
+    stacks = [torch.stack((w, 2 * w, -w)) for w in weights]
+    found = torch.func.vmap(lambda x, *w: local_convolution(x, w, local))(x, *stacks)
+    assert (
+        relative_error(
+            found, torch.stack([local_convolution(f, weights, local) * a for f, a in zip(x, (1, 2, -1), strict=True)])
+        )
+        < 1e-14
+    )
+
+    def loss(x, w):
+        return local_convolution(x, [w, *weights[1:]], local).sin().sum()
+
+    found = torch.func.vmap(torch.func.grad(loss, argnums=1), in_dims=(0, None))(x, weights[0])
+    w = weights[0].clone().requires_grad_()
+    wanted = torch.stack([torch.autograd.grad(loss(f, w), w)[0] for f in x])
+    assert relative_error(found, wanted) < 1e-12
+
+
 def test_the_operators_keep_the_rules_of_torch():
     local = Local(GRIDS["Gauss"], 1.3, 1, ((0, 1),), ((0, 1), (1, 1)))
     weights = [w.requires_grad_() for w in complex_weights(local)[1]]

@@ -43,7 +43,8 @@ def plain_local_convolution(x: Samples, weights: Sequence[Weight], local: Local)
         R = next(rows)
         I = next(rows) if s else 0
         waves |= {s: (R + 1j * I) * 0.5**0.5, -s: (R - 1j * I) * 0.5**0.5} if s else {0: R}
-    near = {s: torch.nn.functional.pad(z, (0, 0, r, r)).unfold(2, 2 * r + 1, 1) for s, z in waves.items()}
+    wide = {s: torch.nn.functional.pad(z, (0, 0, r, r)) for s, z in waves.items()}
+    near = {s: torch.stack([z[:, :, d : d + x.shape[2]] for d in range(2 * r + 1)], dim=-1) for s, z in wide.items()}
     out: dict[int, Tensor] = {}
     for (t, s), W in zip(local.pairs, weights, strict=True):
         T = torch.from_numpy(ring_coefficients(local.grid, local.radius, radials(local.order, (t, s)), (t, s)))
@@ -96,6 +97,23 @@ class _LocalConvolution(torch.autograd.Function):
             filled = [torch.zeros_like(w) if t is None else t for w, t in zip(weights, tangents, strict=True)]
             found.append(local_convolution(x, filled, ctx.local))
         return found[0] if len(found) == 1 else found[0] + found[1]
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], local: Local, x: Tensor, *weights: Tensor
+    ) -> tuple[Tensor, int]:
+        _, of_x, *of_weights = in_dims
+        if of_x is not None and all(dim is None for dim in of_weights):  # more signals
+            y = _LocalConvolution.apply(local, x.movedim(of_x, 0).flatten(0, 1), *weights)
+            return y.unflatten(0, (info.batch_size, -1)), 0
+        found = []
+        for i in range(info.batch_size):
+            each = (
+                t if dim is None else t.select(dim, i)
+                for t, dim in zip((x, *weights), (of_x, *of_weights), strict=True)
+            )
+            found.append(_LocalConvolution.apply(local, *each))
+        return torch.stack(found), 0
 
 
 def _described(
