@@ -148,8 +148,7 @@ class GridConv(nn.Module):
         x = widened(samples)
         y = local_convolution(x, [self._weight(t, s, x) for t, s in self._local.pairs], self._local)
         if self.bias is not None:
-            shift = nn.functional.pad(self.bias.to(x), (0, self.target.rows - len(self.bias)))
-            y = y + shift[:, None, None]
+            y[:, : len(self.bias)] += self.bias.to(x)[:, None, None]
         _checks.finite(y[..., 0], "samples")  # a bad sample reaches every node of its ring
         return y.to(samples.dtype)
 

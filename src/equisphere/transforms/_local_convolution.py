@@ -57,16 +57,28 @@ def plain_local_convolution(x: Samples, weights: Sequence[Weight], local: Local)
 
 
 def _forth(x: Tensor, weights: Sequence[Tensor], local: Local) -> Tensor:
+    """One signal after the other, so that waves stay in workspaces."""
     with torch.autocast(x.device.type, enabled=False):
-        return from_orders(convolved(local, to_orders(x, local.source), weights), local.target, x.shape[-1])
+        y = x.new_empty(len(x), local.rows, *x.shape[2:])
+        for signal, out in zip(x, y, strict=True):
+            from_orders(convolved(local, to_orders(signal, local.source, "source"), weights), local.target, out)
+        return y
 
 
 def _back(gradient: Tensor, x: Tensor, weights: Sequence[Tensor], local: Local) -> tuple[Tensor, list[Tensor]]:
     """Waves are made again: they cost little, and keeping them as much memory as the samples."""
     with torch.autocast(x.device.type, enabled=False):
-        waves, by_out = to_orders(x, local.source), to_orders(gradient, local.target)
-        by_waves, by_weights = convolved_back(local, waves, weights, by_out)
-        return from_orders(by_waves, local.source, x.shape[-1]), by_weights
+        by_x, by_weights = (
+            torch.empty_like(x, memory_format=torch.contiguous_format),
+            [torch.zeros_like(w) for w in weights],
+        )
+        for signal, by_out, by_signal in zip(x, gradient, by_x, strict=True):
+            waves, by_target = to_orders(signal, local.source, "source"), to_orders(by_out, local.target, "target")
+            by_waves, found = convolved_back(local, waves, weights, by_target)
+            for w, by in zip(by_weights, found, strict=True):
+                w.add_(by)
+            from_orders(by_waves, local.source, by_signal)
+        return by_x, by_weights
 
 
 class _LocalConvolution(torch.autograd.Function):
@@ -148,7 +160,7 @@ def _local_convolution(
 @_local_convolution.register_fake
 def _(x: Tensor, weights: list[Tensor], *arguments: Any) -> Tensor:
     local = _described(*arguments)
-    return x.new_empty(x.shape[0], sum(n * (2 if s else 1) for s, n in local.target), *x.shape[2:])
+    return x.new_empty(x.shape[0], local.rows, *x.shape[2:])
 
 
 @torch.library.custom_op("equisphere::local_convolution_back", mutates_args=())

@@ -52,6 +52,11 @@ class Local:
         return signed([s for s, _ in self.target])
 
     @cached_property
+    def rows(self) -> int:
+        """Rows of the output."""
+        return sum(n * (2 if s else 1) for s, n in self.target)
+
+    @cached_property
     def pairs(self) -> list[tuple[int, int]]:
         """Which spins are joined, target and source, those of one target together."""
         return [(t, s) for t in self.targets for s in self.sources if radials(self.order, (t, s))]
@@ -101,48 +106,48 @@ def _tables(
 
 
 def convolved(local: Local, waves: Sequence[Waves], weights: Sequence[Weight]) -> list[Waves]:
-    """Waves of each target, the sum over all sources.
+    """Waves of each target, the sum over all sources, in workspaces.
 
     Args:
         local: grid, kernels and spins; each target is joined to a source.
-        waves: of each source.
+        waves: of each source, of one signal.
         weights: W_q of each pair.
     """
     matrices = _matrices(local, weights)
     columns = {t: W.shape[1] for (t, _), W in matrices.items()}
-    batch, nlat, orders, _ = waves[0].shape
-    out = {t: waves[0].new_empty(batch, nlat, orders, columns[t]) for t in local.targets}
-    for b, rings, window, tables in _steps(local, waves[0]):
+    nlat, orders, _ = waves[0].shape
+    out = {t: workspace(f"waves {t}, convolved", waves[0], nlat, orders, columns[t]) for t in local.targets}
+    for (rings, window), tables in zip(local.blocks, local.tables(waves[0]), strict=True):
         done: dict[int, Tensor] = {}
         for s, z, T in zip(local.sources, waves, tables, strict=True):
-            for t, near in _near(local, s, T, z[b, window], matrices):
+            for t, near in _near(local, s, T, z[window], matrices):
                 room = workspace(f"rings {t}", near, len(near), columns[t])
                 W = matrices[t, s]
                 done[t] = torch.addmm(done[t], near, W, out=room) if t in done else torch.mm(near, W, out=room)
         for t, y in done.items():
-            out[t][b, rings] = y.view(orders, -1, columns[t]).transpose(0, 1)
+            out[t][rings] = y.view(orders, -1, columns[t]).transpose(0, 1)
     return list(out.values())
 
 
 def convolved_back(
     local: Local, waves: Sequence[Waves], weights: Sequence[Weight], gradients: Sequence[Waves]
 ) -> tuple[list[Waves], list[Weight]]:
-    """The adjoint of `convolved`: from the gradients by its output to those by waves and weights."""
+    """The adjoint of `convolved`: from the gradients by its output to those by waves, in workspaces, and by weights."""
     matrices = _matrices(local, weights)
-    by_waves = [torch.zeros_like(z) for z in waves]
+    by_waves = [workspace(f"waves {s}, back", z, *z.shape).zero_() for s, z in zip(local.sources, waves, strict=True)]
     by_matrices = {pair: torch.zeros_like(W) for pair, W in matrices.items()}
-    for b, rings, window, tables in _steps(local, waves[0]):
+    for (rings, window), tables in zip(local.blocks, local.tables(waves[0]), strict=True):
         seen: dict[int, Tensor] = {}
         for t, gradient in zip(local.targets, gradients, strict=True):
-            y = gradient[b, rings].transpose(0, 1)
+            y = gradient[rings].transpose(0, 1)
             seen[t] = workspace(f"rings {t}", y, *y.shape).copy_(y).flatten(0, 1)
         for s, z, by_z, T in zip(local.sources, waves, by_waves, tables, strict=True):
-            for t, near in _near(local, s, T, z[b, window], matrices):
+            for t, near in _near(local, s, T, z[window], matrices):
                 by_matrices[t, s].addmm_(near.T, seen[t])
                 torch.mm(seen[t], matrices[t, s].T, out=near)
             near = workspace("sums over rings", z, *T.shape[:2], z.shape[-1])  # what the loop has left there
             room = workspace("spread over rings", z, len(T), T.shape[2], z.shape[-1])
-            by_z[b, window] += torch.bmm(T.mT, near, out=room).transpose(0, 1)
+            by_z[window] += torch.bmm(T.mT, near, out=room).transpose(0, 1)
     by_weights = []
     for by, W in zip(by_matrices.values(), weights, strict=True):
         blocks = by.view(W.shape[1], 2, W.shape[2], 2, W.shape[3])
@@ -159,14 +164,6 @@ def _matrices(local: Local, weights: Sequence[Weight]) -> dict[tuple[int, int], 
         rows = torch.stack((torch.cat((a, b), dim=-1), torch.cat((-b, a), dim=-1)), dim=1)
         matrices[pair] = rows.flatten(0, 2)
     return matrices
-
-
-def _steps(local: Local, like: Tensor) -> Iterator[tuple[int, slice, slice, list[Tensor]]]:
-    """Each block of each signal, with the tables of each source."""
-    tables = local.tables(like)
-    for b in range(len(like)):
-        for (rings, window), of_sources in zip(local.blocks, tables, strict=True):
-            yield b, rings, window, of_sources
 
 
 def _near(

@@ -2,7 +2,7 @@
 
 Of a signal of spin s > 0 with real part R and imaginary part I, orders m >= 0 of f = R + iI and of its conjugate, of spin -s,
 hold everything: R_m + i I_m and R_m - i I_m. Each wave is divided by its norm on the ring (times sqrt2 where s > 0), so that
-the map is orthogonal. Channels come last, `(batch, nlat, orders, 2 channels)`: real parts of all channels, then imaginary ones.
+the map is orthogonal. Channels come last, `(nlat, orders, 2 channels)`: real parts of all channels, then imaginary ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ CHUNK = 2**18
 
 #: spins and channels of samples, as in `nn.Field`
 Parts = tuple[tuple[int, int], ...]
-Waves = Float[Tensor, "batch nlat orders _"]
+Waves = Float[Tensor, "nlat orders _"]
 
 
 def signed(spins: Sequence[int]) -> tuple[int, ...]:
@@ -45,10 +45,10 @@ def _norms(x: Tensor, parts: Parts, nlon: int, to_grid: bool) -> Float[Tensor, "
     return (rows[:, None] * norms / nlon**0.5)[:, None, :, None].repeat(1, 1, 1, 2)  # for real and imaginary part
 
 
-def _chunks(batch: int, rows: int, nlat: int, orders: int) -> Iterator[tuple[int, slice]]:
-    """Signals, and rings of them that are worked on together, so that what lies between stays in the cache."""
+def _chunks(rows: int, nlat: int, orders: int) -> Iterator[slice]:
+    """Rings that are worked on together, so that what lies between stays in the cache."""
     step = max(1, CHUNK // (2 * rows * orders))
-    return ((b, slice(i, min(i + step, nlat))) for b in range(batch) for i in range(0, nlat, step))
+    return (slice(i, min(i + step, nlat)) for i in range(0, nlat, step))
 
 
 def _room(purpose: str, like: Tensor, rows: int, rings: slice, norms: Tensor) -> Tensor:
@@ -67,45 +67,44 @@ def _transpose_back(z: Float[Tensor, "rings orders columns"], to: Complex[Tensor
     torch.view_as_real(to).view(len(to), -1).copy_(z.reshape(-1, len(to)).T)
 
 
-def to_orders(x: Float[Tensor, "batch rows nlat nlon"], parts: Parts) -> list[Waves]:
-    """Waves of each signed spin."""
-    batch, rows, nlat, nlon = x.shape
+def to_orders(x: Float[Tensor, "rows nlat nlon"], parts: Parts, purpose: str) -> list[Waves]:
+    """Waves of each signed spin of one signal, in workspaces of a purpose."""
+    rows, nlat, nlon = x.shape
     norms = _norms(x, parts, nlon, False)
-    out = [x.new_empty(batch, nlat, norms.shape[2], 2 * n) for n in _groups(parts)]
-    for b, rings in _chunks(batch, rows, nlat, norms.shape[2]):
+    orders = norms.shape[2]
+    out = [workspace(f"waves {i}, {purpose}", x, nlat, orders, 2 * n) for i, n in enumerate(_groups(parts))]
+    for rings in _chunks(rows, nlat, orders):
         spectrum = _room("spectrum", x, rows, rings, norms)
-        torch.fft.rfft(x[b, :, rings], out=spectrum)
+        torch.fft.rfft(x[:, rings], out=spectrum)
         torch.view_as_real(spectrum).mul_(norms)
         here, left = iter(spectrum.split(_groups(parts))), iter(out)
         for spin, channels in parts:
             R = next(here)
             if spin == 0:
-                _transpose(R, next(left)[b, rings])
+                _transpose(R, next(left)[rings])
                 continue
             I, f = next(here), _room("wave", x, channels, rings, norms)
             for sign in (1j, -1j):
-                _transpose(torch.add(R, I, alpha=sign, out=f), next(left)[b, rings])
+                _transpose(torch.add(R, I, alpha=sign, out=f), next(left)[rings])
     return out
 
 
-def from_orders(waves: Sequence[Waves], parts: Parts, nlon: int) -> Float[Tensor, "batch rows nlat nlon"]:
-    """Samples of the waves of each signed spin."""
-    norms = _norms(waves[0], parts, nlon, True)
-    batch, nlat, orders, _ = waves[0].shape
-    x = waves[0].new_empty(batch, len(norms), nlat, nlon)
-    for b, rings in _chunks(batch, len(norms), nlat, orders):
-        spectrum = _room("spectrum", x, len(norms), rings, norms)
+def from_orders(waves: Sequence[Waves], parts: Parts, out: Float[Tensor, "rows nlat nlon"]) -> None:
+    """Samples of the waves of each signed spin, written to `out`."""
+    rows, nlat, nlon = out.shape
+    norms = _norms(out, parts, nlon, True)
+    for rings in _chunks(rows, nlat, norms.shape[2]):
+        spectrum = _room("spectrum", out, rows, rings, norms)
         here, left = iter(spectrum.split(_groups(parts))), iter(waves)
         for spin, channels in parts:
-            R, f = next(here), next(left)[b, rings]
+            R, f = next(here), next(left)[rings]
             if spin == 0:
                 _transpose_back(f, R)
                 continue
-            I, g = next(here), _room("wave", x, channels, rings, norms)
+            I, g = next(here), _room("wave", out, channels, rings, norms)
             _transpose_back(f, I)
-            _transpose_back(next(left)[b, rings], g)
+            _transpose_back(next(left)[rings], g)
             torch.add(I, g, out=R)
             torch.sub(g, I, out=I).mul_(1j)
         torch.view_as_real(spectrum).mul_(norms)
-        x[b, :, rings] = torch.fft.irfft(spectrum, n=nlon, norm="forward")
-    return x
+        out[:, rings] = torch.fft.irfft(spectrum, n=nlon, norm="forward")
