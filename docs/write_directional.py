@@ -62,10 +62,15 @@ def main() -> None:
         except (FileNotFoundError, ImportError) as error:
             warnings.warn(f"{name} is left as it is: {error}", stacklevel=1)
             continue
-        path = DOCS / f"{page}.md"
-        found = rf"<!-- begin {name} -->.*?<!-- end {name} -->"
-        new = f"<!-- begin {name} -->\n{text}\n<!-- end {name} -->"
-        path.write_text(re.sub(found, lambda _, new=new: new, path.read_text(), flags=re.DOTALL))
+        write(page, name, text)
+
+
+def write(page: str, name: str, text: str) -> None:
+    """Put a table in its place on a page."""
+    path = DOCS / f"{page}.md"
+    found = rf"<!-- begin {name} -->.*?<!-- end {name} -->"
+    new = f"<!-- begin {name} -->\n{text}\n<!-- end {name} -->"
+    path.write_text(re.sub(found, lambda _: new, path.read_text(), flags=re.DOTALL))
 
 
 def angles(R: Tensor, S: Tensor) -> np.ndarray:

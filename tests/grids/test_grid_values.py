@@ -72,6 +72,14 @@ def test_equal_numbers_make_equal_grids(kind):
     assert {grid: "found"}[make(6)] == "found"
 
 
+@every_kind
+def test_a_refined_grid_is_of_the_same_kind(kind):
+    """Twice the rings and nodes, for the same band limit; the variant stays."""
+    grid = KINDS[kind](6, nlat=13, nlon=14)
+    assert grid.refined() == KINDS[kind](6, nlat=26, nlon=28)
+    assert grid.refined(3).shape == (39, 42)
+
+
 def test_kinds_differ():
     """Grids of one shape but of two kinds, or of the two variants of Driscoll and Healy, are not equal."""
     assert len({DriscollHealy(6), DriscollHealy(6, poles=True), ClenshawCurtis(6), GaussLegendre(6)}) == 4

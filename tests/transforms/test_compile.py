@@ -68,6 +68,7 @@ CASES = {
     "spectrum": (es.nn.PowerSpectrum(), coefficients),
     "mean": (es.nn.GlobalPool(), coefficients),
     "triple": (es.nn.TripleProduct(3, 2), coefficients),
+    "grid_conv": (es.nn.GridConv(es.nn.Field(L, channels=3), es.nn.Field(L, (0, 1), 2), GRID, 0.8), signals),
     "spherical_conv": (es.nn.SphericalConv(3, 4, GRID), signals),
     "classifier": (classifier(), few),
 }
@@ -128,7 +129,7 @@ def test_other_batch_sizes_do_not_compile_again():
     assert counter.frame_count <= 2
 
 
-@pytest.mark.parametrize("name", ["analysis", "synthesis", "activation", "classifier"])
+@pytest.mark.parametrize("name", ["analysis", "synthesis", "activation", "grid_conv", "classifier"])
 def test_export(name):
     """The exported program takes any batch, survives saving, and carries no tables."""
     function, make = CASES[name]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from equisphere.audit._infer import offered
 from equisphere.audit._measure import Owner, Reference, Slot, forced, gap, norm
 from equisphere.audit._representations import Representation
 from equisphere.audit._rows import Errors, tolerance_of
@@ -117,18 +118,16 @@ class Probes:
         return self._mixtures().get(owner, (False, False))[0]
 
     def refined(self, owner: Owner) -> float | None:
-        """Median error of a layer of coefficients with an attribute `grid`, on a grid twice as fine; None for other layers."""
+        """Median error on a grid twice as fine, of a layer of coefficients with a `grid`, or one with `refined`."""
         module = self.tracer.modules[owner[0]]
-        grid = getattr(module, "grid", None)
         source, target = (self.reference.slot(Place(*owner, side, 0)) for side in ("in", "out"))
-        if not isinstance(grid, RingGrid) or source is None or target is None or source.contents is None:
+        if source is None or target is None or source.contents is None:
             return None
-        takes, gives, before, like = source.representation, target.representation, source.contents, source.like
-        if not isinstance(takes, Coefficients) or not isinstance(gives, Coefficients):
+        before, like = source.contents, source.like
+        found = _refined(module, source.representation, target.representation)
+        if found is None:
             return None
-        finer = copy(module)  # shares its parameters
-        options = {"poles": grid.poles} if hasattr(grid, "poles") else {}
-        finer.__dict__["grid"] = type(grid)(grid.bandwidth, nlat=2 * grid.nlat, nlon=2 * grid.nlon, **options)
+        finer, takes, gives = found
 
         def run(contents: Tensor) -> Tensor:
             return gives.contents(finer.forward(takes.restore(contents, like)))
@@ -263,6 +262,22 @@ class Probes:
             before = verdicts.get(owner, (True, True))
             verdicts[owner] = (before[0] and alike, before[1] and affine)
         return verdicts
+
+
+def _refined(
+    module: Any, takes: Representation | None, gives: Representation | None
+) -> tuple[Any, Representation, Representation] | None:
+    """The layer on a grid twice as fine, what it takes and gives; None where there is no such thing."""
+    if hasattr(module, "refined"):
+        finer = module.refined()
+        takes, gives = (offer or given for offer, given in zip(offered(finer), (takes, gives), strict=True))
+        return finer, takes, gives  # type: ignore[return-value]
+    grid = getattr(module, "grid", None)
+    if not isinstance(grid, RingGrid) or not isinstance(takes, Coefficients) or not isinstance(gives, Coefficients):
+        return None
+    finer = copy(module)  # shares its parameters
+    finer.__dict__["grid"] = grid.refined()
+    return finer, takes, gives
 
 
 def _near(x: Tensor, y: Tensor, limit: float) -> bool:

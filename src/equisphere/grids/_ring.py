@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import pi
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float64
@@ -67,6 +67,15 @@ class RingGrid(Grid):
     @abstractmethod
     def _rule(self) -> Rule:
         """Colatitudes, weights (sum 2) and exact degree of the quadrature over the colatitude."""
+
+    def refined(self, factor: int = 2) -> "RingGrid":
+        """The grid of the same kind with `factor` times as many rings and nodes on each, for the same band limit.
+
+        >>> GaussLegendre(16).refined().shape
+        (64, 64)
+        """
+        options: dict[str, Any] = {"poles": True} if getattr(self, "poles", False) else {}
+        return type(self)(self.bandwidth, nlat=factor * self.nlat, nlon=factor * self.nlon, **options)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from equisphere import _checks
 from equisphere.harmonics import degrees_and_orders
 from equisphere.nn._field import Field
 from equisphere.nn._on_grid import FieldNonlinearity
-from equisphere.nn._spin_activation import EPSILON
+from equisphere.nn._spin_activation import magnitude
 from equisphere.nn._tensor_product import coupled, couplings
 from equisphere.transforms import pointwise_spins
 
@@ -79,7 +79,7 @@ class MeanMagnitude(FieldNonlinearity):
 
 
 def _magnitudes(*samples: Tensor) -> list[Tensor]:
-    return [(f.square().sum(0) + EPSILON).sqrt() for f in samples]
+    return [magnitude(f) for f in samples]
 
 
 class CrossSpectrum(_Mixtures):

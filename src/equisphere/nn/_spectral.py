@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from equisphere import _checks
 from equisphere._precision import widened
+from equisphere.nn._power_norm import CoefficientNorm
 from equisphere.transforms import power_spectrum
 
 
@@ -87,7 +88,7 @@ class SpectralPad(nn.Module):
         return str(self.bandwidth)
 
 
-class SpectralBatchNorm(nn.Module):
+class SpectralBatchNorm(CoefficientNorm):
     """Batch normalisation over the batch and the whole sphere, computed from coefficients.
 
     By Parseval the mean over the sphere is f_00 / sqrt(4 pi) and the mean square sum_lm f_lm^2 / 4 pi: exact integrals,
@@ -115,50 +116,20 @@ class SpectralBatchNorm(nn.Module):
     True
     """
 
-    running_mean: Tensor
-    running_var: Tensor
-    num_batches_tracked: Tensor
-
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
-        super().__init__()
-        self.channels = _checks.positive_int(channels, "channels")
-        if not (eps > 0 and 0 <= momentum <= 1):
-            raise ValueError(f"eps must be above 0 and momentum between 0 and 1, got {eps} and {momentum}.")
-        self.eps, self.momentum = eps, momentum
-        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.register_buffer("num_batches_tracked", torch.tensor(0))
+        channels = _checks.positive_int(channels, "channels")
+        super().__init__((0,), (channels,), eps, momentum, affine)
+        self.channels = channels
 
     def forward(self, c: Float[Tensor, "batch channels coefficients"]) -> Float[Tensor, "batch channels coefficients"]:
         """Normalise each channel."""
         _checks.features_of(c, self.channels)
         _checks.bandwidth_of(c)
-        _checks.alike(c, self.running_mean)
-        given, c = c.dtype, widened(c)
-        if self.training:
-            mean = c[..., 0].mean(0) / sqrt(4 * pi)
-            var = (c.square().sum((0, 2)) / (4 * pi * c.shape[0]) - mean.square()).clamp(min=0)
-            with torch.no_grad():
-                self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
-                self.running_var.lerp_(var.to(self.running_var), self.momentum)
-                self.num_batches_tracked += 1
-        else:
-            mean, var = self.running_mean, self.running_var
-        scale = (var + self.eps).rsqrt()
-        if self.weight is not None:
-            scale = scale * self.weight
-        shift = -mean * scale
-        if self.bias is not None:
-            shift = shift + self.bias
-        out = c * scale[:, None]
-        out[..., 0] += sqrt(4 * pi) * shift
-        return out.to(given)
+        return self.normalised(c)
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
-        return f"{self.channels}, eps={self.eps}, momentum={self.momentum}"
+        return f"{self.channels}, {super().extra_repr()}"
 
 
 class PowerSpectrum(nn.Module):

@@ -17,6 +17,11 @@ Features = Float[Tensor, "batch _ coefficients"]
 EPSILON = 1e-6
 
 
+def magnitude(f: Float[Tensor, "2 *shape"]) -> Float[Tensor, "*shape"]:
+    """|f| = sqrt(|f|^2 + 1e-6) of real and imaginary part."""
+    return (f.square().sum(0) + EPSILON).sqrt()
+
+
 class MagnitudeActivation(FieldNonlinearity):
     r"""A function of the magnitude at every point, the phase kept: f -> sigma(|f| + b) f / |f|; of scalars, f -> sigma(f).
 
@@ -68,11 +73,11 @@ class MagnitudeActivation(FieldNonlinearity):
     def _of(self, spin: int, f: Tensor) -> Tensor:
         if spin == 0:
             return self.scalar_function(f)
-        magnitude = (f.square().sum(0) + EPSILON).sqrt()
-        shifted = magnitude
+        size = magnitude(f)
+        shifted = size
         if str(spin) in self.bias:
-            shifted = magnitude + self.bias[str(spin)].to(f.dtype)[:, None, None]
-        return f * (self.function(shifted) / magnitude)
+            shifted = size + self.bias[str(spin)].to(f.dtype)[:, None, None]
+        return f * (self.function(shifted) / size)
 
 
 class GatedActivation(FieldNonlinearity):

@@ -1,17 +1,20 @@
-"""Batch normalisation of fields, by the power of their coefficients."""
+"""Batch normalisation of fields: of their coefficients, and of their samples on a grid."""
 
-from math import pi, sqrt
+from copy import copy
+from math import pi
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from equisphere import _checks
-from equisphere._precision import widened
+from equisphere.grids import RingGrid
+from equisphere.nn._at_nodes import FieldSHT, Layout, checked_rings, split
 from equisphere.nn._field import Field, checked_field
+from equisphere.nn._power_norm import CoefficientNorm, PowerNorm
 
 
-class SpinBatchNorm(nn.Module):
+class SpinBatchNorm(CoefficientNorm):
     """Batch normalisation of a field over the batch and the whole sphere: power 1 in each channel of each spin.
 
     As `SpectralBatchNorm`, for scalars; a channel of spin s > 0 is divided by the root of its mean square,
@@ -38,58 +41,84 @@ class SpinBatchNorm(nn.Module):
     (True, True)
     """
 
-    running_mean: Tensor
-    running_var: Tensor
-    num_batches_tracked: Tensor
-
     def __init__(self, field: Field, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
-        super().__init__()
         field = checked_field(field)
-        if not (eps > 0 and 0 <= momentum <= 1):
-            raise ValueError(f"eps must be above 0 and momentum between 0 and 1, got {eps} and {momentum}.")
-        self.field, self.eps, self.momentum = field, eps, momentum
-        channels, self._scalars = sum(field.channels), field.of(0)
-        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(self._scalars)) if affine and self._scalars else None
-        self.register_buffer("running_mean", torch.zeros(self._scalars))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.register_buffer("num_batches_tracked", torch.tensor(0))
+        super().__init__(field.spins, field.channels, eps, momentum, affine)
+        self.field = field
 
     def forward(self, c: Float[Tensor, "batch rows coefficients"]) -> Float[Tensor, "batch rows coefficients"]:
         """Normalise each channel of each spin."""
         self.field.at(_checks.bandwidth_of(c)).check(c)
-        _checks.alike(c, self.running_var)
-        given, c = c.dtype, widened(c)
-        if self.training:
-            mean = c[:, : self._scalars, 0].mean(0) / sqrt(4 * pi)
-            var = self._shared(c.square().sum((0, 2)) / (4 * pi * len(c)))
-            var = torch.cat(((var[: self._scalars] - mean.square()).clamp(min=0), var[self._scalars :]))
-            with torch.no_grad():
-                self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
-                self.running_var.lerp_(var.to(self.running_var), self.momentum)
-                self.num_batches_tracked += 1
-        else:
-            mean, var = self.running_mean, self.running_var
-        scale = (var + self.eps).rsqrt()
-        if self.weight is not None:
-            scale = scale * self.weight
-        shift = -mean * scale[: self._scalars]
-        if self.bias is not None:
-            shift = shift + self.bias
-        out = c * self._spread(scale)[:, None]
-        out[:, : self._scalars, 0] += sqrt(4 * pi) * shift
-        return out.to(given)
-
-    def _shared(self, power: Float[Tensor, "rows"]) -> Float[Tensor, "channels"]:
-        """Power of each channel, from that of its rows."""
-        parts = zip(self.field.spins, power.split(self.field.sizes), strict=True)
-        return torch.cat([part.unflatten(0, (2, -1)).sum(0) if s else part for s, part in parts])
-
-    def _spread(self, scale: Float[Tensor, "channels"]) -> Float[Tensor, "rows"]:
-        """A number for each row, from that of its channel."""
-        parts = zip(self.field.spins, scale.split(self.field.channels), strict=True)
-        return torch.cat([part.repeat(2) if s else part for s, part in parts])
+        return self.normalised(c)
 
     def extra_repr(self) -> str:
         """What the module is, for `print`."""
-        return f"{self.field}, eps={self.eps}, momentum={self.momentum}"
+        return f"{self.field}, {super().extra_repr()}"
+
+
+class GridBatchNorm(PowerNorm):
+    """`SpinBatchNorm` of samples on a grid: mean and mean square by the quadrature weights, over batch and sphere.
+
+    An average over nodes would weigh the poles too heavily. The quadrature is exact where the grid carries the squares
+    (`grid.exact_degree` at least 2 (L - 1), as it does for the field's band limit L); of what lies beyond, the error is
+    aliasing.
+
+    Args:
+        field: of input and output; rows as in `FieldSHT`.
+        grid: of rings.
+        eps: added to the variance.
+        momentum: weight of the newest batch in the tracked values.
+        affine: learn a scale for each channel, and a shift for those of spin 0.
+
+    Shape:
+        `(batch, field.rows, nlat, nlon)` to the same.
+
+    Raises:
+        ValueError: where the grid cannot carry the band limit, or an input is no such feature.
+
+    >>> import torch, equisphere as es
+    >>> grid, field = es.grids.ClenshawCurtis(nlat=17, nlon=32), es.nn.Field(8, spins=(0, 1), channels=3)
+    >>> f = GridBatchNorm(field, grid)(5 * torch.randn(16, field.rows, *grid.shape) + 2)
+    >>> power = (f.square() * grid.weights.float()).sum((0, 2, 3)) / 16 / (4 * torch.pi)
+    >>> bool(torch.allclose(power[:3], torch.ones(3), atol=1e-4)), bool(((power[3:6] + power[6:] - 1).abs() < 1e-4).all())
+    (True, True)
+    """
+
+    def __init__(
+        self, field: Field, grid: RingGrid, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
+    ) -> None:
+        field = checked_field(field)
+        super().__init__(field.spins, field.channels, eps, momentum, affine)
+        self.field, self.grid = field, checked_rings(grid, field)
+
+    def measured(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `PowerNorm`."""
+        weights = (self.grid.ring_weights / (4 * pi)).to(x)
+        return x[:, : self._scalars].sum(-1).mean(0) @ weights, x.square().sum(-1).mean(0) @ weights
+
+    def moved(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """See `PowerNorm`."""
+        return torch.addcmul(
+            nn.functional.pad(shift, (0, len(scale) - len(shift)))[:, None, None], x, scale[:, None, None]
+        )
+
+    def forward(self, samples: Float[Tensor, "batch rows nlat nlon"]) -> Float[Tensor, "batch rows nlat nlon"]:
+        """Normalise each channel of each spin."""
+        split(self.field, self.grid, samples)
+        return self.normalised(samples)
+
+    def refined(self) -> "GridBatchNorm":
+        """The same on a grid twice as fine; it shares its parameters and what it tracks."""
+        finer = copy(self)
+        finer.grid = self.grid.refined()
+        return finer
+
+    @property
+    def signal_layouts(self) -> tuple[Layout, Layout]:
+        """What input and output are, for an audit."""
+        layout = FieldSHT(self.field, self.grid).layout
+        return layout, layout
+
+    def extra_repr(self) -> str:
+        """What the module is, for `print`."""
+        return f"{self.field}, {self.grid}, {super().extra_repr()}"
