@@ -18,7 +18,8 @@ def large_backend(name: str) -> Iterator[None]:
     """Choose who computes transforms of large band limits on the CPU, inside a `with` block.
 
     A transform whose tables would be too large, or large for few signals, computes Legendre functions on the fly
-    (docs/large.md). On a GPU that is always done in torch. On the CPU the default, `"auto"`, takes the first of these that is installed:
+    (docs/large.md). On a GPU that is always done in torch. On the CPU the default, `"auto"`, takes the first of these that is
+    installed:
 
     - `"ducc0"` (extra `ducc`): the C++ library, with its own adjoint as the gradient. It is licensed under the GPL.
     - `"numba"` (extra `fast`): as fast, and compiled on first use, which takes some seconds a process; set the environment
