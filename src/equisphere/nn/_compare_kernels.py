@@ -34,7 +34,7 @@ def gradient(
 
 def _run(kernel: Callable[..., None], fields: Tensor, given: Tensor, out: Tensor) -> None:
     """The points in as many parts as torch has threads, in these threads where they can be had."""
-    arrays = [tensor.detach().numpy() for tensor in (fields, given, out)]
+    arrays = [tensor.detach().contiguous().numpy() for tensor in (fields, given, out)]  # out is so already
     n, threads = fields.shape[1], torch.get_num_threads()
     library = openmp() if threads > 1 else None
     if library is None:
