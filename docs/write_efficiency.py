@@ -150,8 +150,8 @@ def _dearer(rows: list[Row]) -> float:
 def _protocol(kept: dict[str, Any]) -> str:
     rows, bounds = kept["rows"], kept["bounds"]
     seeds = len({row["seed"] for row in rows})
-    sizes = sorted({n for task in _tasks(rows) for n in _sizes(rows, task) if len(_of(rows, task, PLAIN, n, "n")) == 1})
-    alone = " and ".join(f"{n:,}" for n in sizes)
+    counts = {(n, len(_of(rows, task, PLAIN, n, "n"))) for task in _tasks(rows) for n in _sizes(rows, task)}
+    fewer = " and ".join(f"{n:,} items {count}" for n, count in sorted(counts) if count < seeds)
     steps = sorted({row["steps"] for row in rows if row["network"] == PLAIN})
     parameters = sorted({row["parameters"] for row in rows})
     tested = " and ".join(
@@ -173,7 +173,7 @@ def _protocol(kept: dict[str, Any]) -> str:
             f"{bounds['longer']} times as many, more processor time than the equivariant one has. The epoch is",
             f"chosen on {bounds['validated']} further items; networks are tested once, on {tested}. Mean and standard",
             f"deviation over {seeds} seeds (items, weights, order and orientations drawn anew)"
-            + (f"; with {alone} items one seed, so that no spread is known there." if alone else "."),
+            + (f"; with {fewer}." if fewer else "."),
             f"\nNetworks of {parameters[0]:,} to {parameters[-1]:,} parameters:\n",
             *settings,
             f"\n{kept['machine']}, torch {kept['torch']}; processor times are of one thread, data included, from the median of",
