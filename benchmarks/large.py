@@ -64,9 +64,7 @@ def by_shtns(L: int, c: np.ndarray) -> Pair:
     """SHTns of a real signal with coefficients c; its plan, made before, keeps what it finds the fastest of its algorithms."""
     sht = shtns.sht(L - 1, L - 1, 1, shtns.sht_orthonormal, 2)
     sht.set_grid(L, 2 * L, shtns.sht_gauss | shtns.SHT_PHI_CONTIGUOUS, 1e-14)
-    m, phase = sht.m, (-1.0) ** sht.m
-    cosine, sine = (c[sht.l * (sht.l + 1) + sign * m] for sign in (1, -1))
-    alm = np.where(m == 0, cosine, phase * (cosine - 1j * sine) / np.sqrt(2)).astype(np.complex128)
+    alm = es.interop.to_healpy(torch.from_numpy(c))  # its order, its phase
     f = sht.synth(alm)
     wanted = es.SHT(es.grids.GaussLegendre(L, nlat=L, nlon=2 * L)).inverse(torch.from_numpy(c)).numpy()
     if np.abs(f - wanted).max() > 1e-9 * np.abs(wanted).max():

@@ -12,6 +12,7 @@ from torch.autograd import gradcheck, gradgradcheck
 import equisphere as es
 from equisphere.transforms import _engines, _legendre_compiled, large_backend
 from equisphere.transforms._legendre_compiled import CompiledLegendre
+from equisphere.transforms._legendre_kernels import task
 from equisphere.transforms._legendre_tiles import TiledLegendre
 
 # torch itself does that when it first differentiates forwards
@@ -27,6 +28,7 @@ SHAPES = [(2, 2), (3, 5), (12, 12), (9, 13), (21, 8), (8, 128)]
 def on_the_fly(monkeypatch):
     """No tables, however small: SHT takes the way of large band limits."""
     monkeypatch.setattr(_engines, "TABLE_LIMIT", 0)
+    monkeypatch.setattr(_engines, "READ_LIMIT", 0)
 
 
 def wanting(backend):
@@ -205,6 +207,8 @@ def test_threads_share_the_orders(on_the_fly, monkeypatch, library):
     pytest.importorskip("numba")
     if library == "pool":
         monkeypatch.setattr(_legendre_compiled, "openmp", lambda: None)
+    shared = []
+    monkeypatch.setattr(_legendre_compiled, "task", lambda *given: shared.append(given) or task(*given))
     before, grid = torch.get_num_threads(), es.grids.GaussLegendre(nlat=29, nlon=57)
     c, f = randn(2, 29**2, dtype=torch.float64), randn(2, 29, 57, dtype=torch.float64)
     torch.set_num_threads(2)
@@ -214,6 +218,7 @@ def test_threads_share_the_orders(on_the_fly, monkeypatch, library):
             samples, coefficients = sht.inverse(c), sht(f)
     finally:
         torch.set_num_threads(before)
+    assert bool(shared) == (_legendre_compiled.openmp() is not None)
     Y = harmonics_at(grid.points, 29, False)
     assert relative_error(samples, torch.einsum("jkc,nc->njk", Y, c)) < 3e-14
     assert relative_error(coefficients, quadrature(f, grid, 29)) < 3e-14

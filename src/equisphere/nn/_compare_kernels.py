@@ -10,11 +10,11 @@ import numba
 import numpy as np
 import torch
 from jaxtyping import Float
-from numba import carray, types  # type: ignore[attr-defined]
+from numba import carray  # type: ignore[attr-defined]
 from torch import Tensor
 
-from equisphere.transforms._lane_code import pointer
-from equisphere.transforms._openmp import openmp
+from equisphere.transforms._lane_code import for_threads, pointer
+from equisphere.transforms._openmp import in_threads, openmp
 
 #: points that are worked on at once: ten rows of them stay in the first-level cache
 BLOCK = 512
@@ -40,8 +40,8 @@ def _run(kernel: Callable[..., None], fields: Tensor, given: Tensor, out: Tensor
     if library is None:
         kernel(*arrays, 0, n)
         return
-    numbers = np.array([n, *(array.ctypes.data for array in arrays), *map(len, arrays[1:])], dtype=np.int64)
-    library.GOMP_parallel(_task(kernel, arrays[0].dtype, library).address, numbers.ctypes.data, threads, 0)
+    numbers = [n, *(array.ctypes.data for array in arrays), *map(len, arrays[1:])]
+    in_threads(library, _task(kernel, arrays[0].dtype, library).address, numbers, threads)
 
 
 def _compiled(function: Callable[..., None]) -> Callable[..., None]:
@@ -130,4 +130,4 @@ def _task(kernel, dtype, library):
         first = min(number() * share, n)
         kernel(fields, other, out, first, min(first + share, n))
 
-    return numba.cfunc(types.void(types.voidptr), error_model="numpy")(unwrap(run))
+    return for_threads(run)

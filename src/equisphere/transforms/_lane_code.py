@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from inspect import unwrap
 from typing import Any
 
+import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -169,3 +170,8 @@ def _pointer_kernel(typingctx, address):
 
 #: `pointer(integer)`: an address of memory
 pointer: Any = intrinsic(unwrap(_pointer_kernel))
+
+
+def for_threads(run: Callable[[Any], None]) -> Any:
+    """The C function that `_openmp.in_threads` calls: of an address of integers."""
+    return numba.cfunc(types.void(types.voidptr), error_model="numpy")(unwrap(run))

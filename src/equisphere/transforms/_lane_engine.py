@@ -19,7 +19,7 @@ from torch import Tensor
 from equisphere.grids import RingGrid
 from equisphere.harmonics import associated_legendre
 from equisphere.transforms._lane_formulas import CONSTANTS
-from equisphere.transforms._openmp import openmp
+from equisphere.transforms._openmp import in_threads, openmp
 from equisphere.transforms._workspace import workspace
 
 #: signals that go together, a multiple of 16; half of it where sums of so many numbers would leave the cache
@@ -105,13 +105,12 @@ class LaneEngine:
         library = openmp() if parts > 1 else None
         if library is not None:
             arrays = (table, starts, self._mirrors, scales, self._radices)
-            given = np.array(
-                [x.ctypes.data, x.size, y.ctypes.data, y.size, signals, self.grid.nlat, self.bandwidth, len(self._mirrors),
-                 self.grid.nlon, len(table), *(array.ctypes.data for array in arrays), len(self._radices), turns.ctypes.data,
-                 room.ctypes.data, numbers, lanes, share, self._kind[0] + 2 * self._kind[1]],
-                dtype=np.int64,
-            )  # fmt: skip
-            library.GOMP_parallel(task(kernel, x.dtype, library).address, given.ctypes.data, parts, 0)
+            given = [
+                x.ctypes.data, x.size, y.ctypes.data, y.size, signals, self.grid.nlat, self.bandwidth, len(self._mirrors),
+                self.grid.nlon, len(table), *(array.ctypes.data for array in arrays), len(self._radices), turns.ctypes.data,
+                room.ctypes.data, numbers, lanes, share, self._kind[0] + 2 * self._kind[1],
+            ]  # fmt: skip
+            in_threads(library, task(kernel, x.dtype, library).address, given, parts)
             return
 
         def part(number: int) -> None:

@@ -7,14 +7,13 @@ whether they meet the derivatives of cosines and sines in place of them: signs a
 # mypy: allow-untyped-defs
 
 from functools import cache
-from inspect import unwrap
 
 import numba
 import numpy as np
-from numba import carray, types  # type: ignore[attr-defined]
+from numba import carray  # type: ignore[attr-defined]
 
 from equisphere.transforms import _lane_formulas as formulas
-from equisphere.transforms._lane_code import gather, lanewise, pointer, scatter
+from equisphere.transforms._lane_code import for_threads, gather, lanewise, pointer, scatter
 from equisphere.transforms._lane_fourier import compiled, fourier
 
 separated = lanewise(formulas.separated, 4, 4, 1)
@@ -198,4 +197,4 @@ def task(kernel, dtype, library):
                 x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, which, room, W, step, first, last
             )  # fmt: skip
 
-    return numba.cfunc(types.void(types.voidptr), error_model="numpy")(unwrap(run))
+    return for_threads(run)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from equisphere.transforms import _recurrence as recurrence
 from equisphere.transforms._legendre_kernels import WIDTH, kernels, task
-from equisphere.transforms._openmp import openmp
+from equisphere.transforms._openmp import in_threads, openmp
 from equisphere.transforms._workspace import workspace
 
 #: orders of one task: neighbouring coefficients of a degree share a cache line
@@ -57,8 +57,8 @@ class CompiledLegendre:
         library = openmp() if threads > 1 else None
         if library is not None:
             sizes = (L, GROUP, self.rings, len(self._x), len(self._cuts))
-            given = np.array([*sizes, *(array.ctypes.data for array in arrays)], dtype=np.int64)
-            library.GOMP_parallel(task(kernel, library).address, given.ctypes.data, threads, 0)
+            numbers = [*sizes, *(array.ctypes.data for array in arrays)]
+            in_threads(library, task(kernel, library).address, numbers, threads)
             return
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda first: kernel(L, first, min(first + GROUP, L), *arrays), range(0, L, GROUP)))

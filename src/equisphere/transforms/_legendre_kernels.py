@@ -254,19 +254,19 @@ def kernels() -> tuple[Any, Any]:  # noqa: PLR0915
 def task(kernel: Any, library: Any) -> Any:
     """A function of C that runs a kernel in each thread of an OpenMP library that calls it, on groups of orders in turn.
 
-    It is given the address of integers: those of `CompiledLegendre._given`, arrays as addresses.
+    It is given the address of integers: those of `CompiledLegendre._run`, arrays as addresses.
     """
     import numba
-    from numba import carray, types  # type: ignore[attr-defined]
+    from numba import carray  # type: ignore[attr-defined]
 
-    from equisphere.transforms._lane_code import pointer
+    from equisphere.transforms._lane_code import for_threads, pointer
 
     number, threads = library.omp_get_thread_num, library.omp_get_num_threads
     kinds: Any = (numba.float64, numba.int32, numba.int64, numba.complex128)
     double, small, whole, complex_ = kinds
 
     def run(given):
-        a = carray(given, 16, np.int64)
+        a = carray(given, 13, np.int64)
         L, group, total, north, cuts = a[0], a[1], a[2], a[3], a[4]
         c, rings = carray(pointer(a[5]), L * L, double), carray(pointer(a[6]), (L, total), complex_)
         mantissas, exponents = carray(pointer(a[7]), (L, north), double), carray(pointer(a[8]), (L, north), small)
@@ -276,4 +276,4 @@ def task(kernel: Any, library: Any) -> Any:
             last = min(first + group, L)
             kernel(L, first, last, c, rings, mantissas, exponents, argument, x, parts, skip)
 
-    return numba.cfunc(types.void(types.voidptr), error_model="numpy")(run)
+    return for_threads(run)

@@ -8,9 +8,11 @@ another OpenMP, as on macOS and Windows, `openmp` is None.
 
 import ctypes
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 
@@ -29,3 +31,9 @@ def openmp() -> ctypes.CDLL | None:
     except (OSError, AttributeError):  # not there, or built on another OpenMP
         return None
     return library
+
+
+def in_threads(library: ctypes.CDLL, function: int, numbers: Sequence[int], threads: int) -> None:
+    """Call a C function, given by its address, in each of so many threads, with the address of 64-bit integers."""
+    given = np.array(numbers, dtype=np.int64)
+    library.GOMP_parallel(function, given.ctypes.data, threads, 0)
