@@ -192,12 +192,9 @@ def split(field: Field, grid: RingGrid, samples: Samples) -> list[Tensor]:
     """
     _checks.real(samples, "samples")
     if samples.ndim != 4 or tuple(samples.shape[1:]) != (field.rows, *grid.shape) or samples.numel() == 0:
-        spins = ", ".join(
-            f"{n} of {'spin 0' if s == 0 else f'real and imaginary parts of spin {s}'}"
-            for s, n in zip(field.spins, field.sizes, strict=True)
-        )
+        rows = field.rows_in_words("real and imaginary parts")
         raise ValueError(
-            f"samples must have shape (batch, {field.rows}, {grid.nlat}, {grid.nlon}): {field.rows} rows ({spins}) on the grid "
+            f"samples must have shape (batch, {field.rows}, {grid.nlat}, {grid.nlon}): {field.rows} rows ({rows}) on the grid "
             f"{grid}, got {tuple(samples.shape)}. A complex spin signal f gives the rows f.real, then f.imag; coefficients "
             "become samples by `nn.FieldSHT(field, grid).inverse`."
         )

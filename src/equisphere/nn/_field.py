@@ -99,6 +99,15 @@ class Field:
         """Shape of a feature, without the batch."""
         return self.rows, self.bandwidth**2
 
+    def rows_in_words(self, pair: str) -> str:
+        """What the rows are, for messages; `pair` names the two of a channel with spin.
+
+        >>> Field(4, spins=(0, 2), channels=5).rows_in_words("E and B")
+        '5 of spin 0, 10 of E and B of spin 2'
+        """
+        words = (f"{pair} of spin {s}" if s else "spin 0" for s in self.spins)
+        return ", ".join(f"{n} of {what}" for n, what in zip(self.sizes, words, strict=True))
+
     def of(self, spin: int) -> int:
         """Number of channels of a spin; 0 where there are none."""
         return dict(zip(self.spins, self.channels, strict=True)).get(spin, 0)
@@ -134,12 +143,9 @@ class Field:
         """
         _checks.real(c, name)
         if c.ndim != 3 or tuple(c.shape[1:]) != self.shape or len(c) == 0:
-            spins = ", ".join(
-                f"{n} of {'spin 0' if s == 0 else f'E and B of spin {s}'}"
-                for s, n in zip(self.spins, self.sizes, strict=True)
-            )
+            rows = self.rows_in_words("E and B")
             raise ValueError(
-                f"{name} must have shape (batch, {self.rows}, {self.bandwidth**2}): {self.rows} rows ({spins}) of band limit "
+                f"{name} must have shape (batch, {self.rows}, {self.bandwidth**2}): {self.rows} rows ({rows}) of band limit "
                 f"{self.bandwidth}, got {tuple(c.shape)}. A lower band limit is `c[..., : L * L]` (`nn.SpectralPool(L)`); a "
                 "complex spin signal gives two rows by `transforms.e_b_modes`."
             )
