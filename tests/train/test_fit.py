@@ -15,7 +15,10 @@ from equisphere.data import Digits, LabelledClouds, Molecules, MoleculeTable, Sh
 from equisphere.train import RECIPES, Recipe, RunError, fit
 
 TINY = RECIPES["digits"].changed(
-    settings={"channels": [3, 4], "bandwidths": [6, 4], "hidden": 8, "dropout": 0.2}, epochs=3, batch_size=50
+    settings={"channels": [3, 4], "bandwidths": [6, 4], "hidden": 8, "dropout": 0.2},
+    epochs=3,
+    batch_size=50,
+    matrix_rate=0.02,
 )
 
 

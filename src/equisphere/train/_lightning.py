@@ -6,16 +6,18 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from equisphere.models import ConfiguredModule
+from equisphere.nn import ZonalConv
 from equisphere.train._evaluate import add, answer
+from equisphere.train._muon import Muon
 from equisphere.train._recipes import Recipe
 from equisphere.train._tasks import Task
 
 
 class Training(pl.LightningModule):
-    """A task's loss, AdamW, one learning-rate cycle; keeps its own history, so that a resumed log is whole."""
+    """A task's loss, its optimiser, one learning-rate cycle; keeps its own history, so that a resumed log is whole."""
 
     def __init__(self, model: ConfiguredModule, recipe: Recipe, task: Task) -> None:
         super().__init__()
@@ -77,12 +79,23 @@ class Training(pl.LightningModule):
         self.history, self.seconds = list(checkpoint["history"]), checkpoint["seconds"]
 
     def configure_optimizers(self) -> Any:
-        """AdamW, without decay of biases and norms, under one cycle of the learning rate."""
-        decayed = [p for p in self.parameters() if p.ndim > 1]
-        others = [p for p in self.parameters() if p.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, self.recipe.learning_rate, weight_decay=self.recipe.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.recipe.learning_rate, int(self.trainer.estimated_stepping_batches), pct_start=0.2
-        )
+        """AdamW, or Muon for the matrices of convolutions, under one cycle of the learning rates."""
+        recipe = self.recipe
+        optimizer = Muon(groups_of(self.model, recipe.matrix_rate), recipe.learning_rate, recipe.weight_decay)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, steps, pct_start=0.2)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def groups_of(model: nn.Module, matrix_rate: float | None) -> list[dict[str, Any]]:
+    """Parameters by how they are learned: without decay biases and norms, with a rate of their own convolutions' matrices."""
+    matrices: list[nn.Parameter] = []
+    if matrix_rate is not None:
+        convolutions = (m for m in model.modules() if isinstance(m, ZonalConv))
+        matrices = [m.weight for m in convolutions if min(m.in_channels, m.out_channels) > 1]
+    others = [p for p in model.parameters() if all(p is not matrix for matrix in matrices)]
+    decayed = [p for p in others if p.ndim > 1]
+    plain = [p for p in others if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+    return [*groups, {"params": matrices, "matrices": True, "lr": matrix_rate}] if matrices else groups

@@ -36,6 +36,8 @@ class Recipe:
         batch_size: signals in a step.
         learning_rate: the highest of a one-cycle schedule (Smith & Topin 2018).
         weight_decay: of AdamW (Loshchilov & Hutter 2019).
+        matrix_rate: the highest of the same cycle for the matrices of zonal convolutions, where they move as wholes (`Muon`);
+            None: by AdamW, like everything else.
         label_smoothing: of the cross entropy.
         patience: stop after so many epochs without a better figure on validation data; None: never before the end.
         seed: of split, weights, order, rotations, jitter and dropout.
@@ -53,6 +55,7 @@ class Recipe:
     batch_size: int = 64
     learning_rate: float = 4e-3
     weight_decay: float = 0.05
+    matrix_rate: float | None = None
     label_smoothing: float = 0.0
     patience: int | None = None
     seed: int = 0
@@ -64,6 +67,8 @@ class Recipe:
             raise ValueError(f"seed must be an integer from 0 to 2^31 - 1, got {self.seed!r}.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}.")
+        if self.matrix_rate is not None and not self.matrix_rate > 0:
+            raise ValueError(f"matrix_rate must be above 0, or None for AdamW, got {self.matrix_rate}.")
         if self.patience is not None:
             _checks.positive_int(self.patience, "patience")
 
