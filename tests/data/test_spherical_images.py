@@ -1,6 +1,5 @@
 """Images in orientations of their own, reproducibly."""
 
-import pytest
 import torch
 
 import equisphere as es
@@ -51,39 +50,22 @@ def test_fresh_rotations_depend_on_seed_epoch_and_image_alone():
 
 
 def test_digits_come_in_parts_with_rotations_of_their_own():
-    digits = Digits("random", SOURCE, SOURCE, SOURCE, jitter=0.1, elastic=0.05)
+    digits = Digits("random", SOURCE, SOURCE, SOURCE, jitter=0.1)
     assert isinstance(digits, DataSet)
     parts = [digits.part(name, 8, rotated=True) for name in ("train", "validation", "test")]
     assert all(isinstance(part, Part) for part in parts)
     assert not torch.allclose(parts[0].rotations, parts[2].rotations)
     assert digits.part("train", 8, augmented=True).jitter == 0.1
-    assert digits.part("train", 8, augmented=True).elastic == 0.05
-    assert digits.part("train", 8).jitter == digits.part("train", 8).elastic == 0
+    assert digits.part("train", 8).jitter == 0
 
 
-@pytest.mark.parametrize("distortion", [{"jitter": 0.1}, {"elastic": 0.05}, {"jitter": 0.1, "elastic": 0.05}])
-def test_distortions_depend_on_seed_epoch_and_image_alone(distortion):
-    data = SphericalImages(SOURCE, 8, rotated=False, seed=3, **distortion)
+def test_jitter_depends_on_seed_epoch_and_image_alone():
+    data = SphericalImages(SOURCE, 8, rotated=False, seed=3, jitter=0.1)
     one = data[Batch(torch.tensor([4, 5]), epoch=1)][0]
     torch.testing.assert_close(one[1], data[Batch(torch.tensor([5]), epoch=1)][0][0])
     assert not torch.allclose(one[1], data[Batch(torch.tensor([5]), epoch=2)][0][0])
     plain = SphericalImages(SOURCE, 8, rotated=False, seed=3)[Batch(torch.tensor([4, 5]), epoch=1)][0]
     assert 0.01 < float((one - plain).norm() / plain.norm()) < 1
-
-
-def test_elastic_distortion_moves_what_is_seen_by_its_standard_deviation():
-    # a ramp of grey shows by how much each place has moved, away from the border, where nothing is seen
-    n, size = 400, 28
-    ramp = torch.linspace(0, 1, size).expand(n, size, size)
-    labels = torch.zeros(n, dtype=torch.int64)
-    source = LabelledImages((255 * ramp).round().to(torch.uint8), labels)
-    data = SphericalImages(source, 8, rotated=False, seed=0, elastic=0.05)
-    moved = (data._distorted(ramp, Batch(torch.arange(n), 0)) - ramp)[:, 10:18, 10:18] * 2 * (size - 1) / size
-    at_knot = moved[:, 3:5, 3:5].mean((1, 2))  # the middle knot lies between these four
-    assert abs(float(at_knot.std()) / 0.05 - 1) < 0.1
-    assert abs(float(at_knot.mean())) < 0.01
-    smooth = moved.diff(dim=2).abs().mean() / moved.std()
-    assert float(smooth) < 0.5
 
 
 def test_a_shuffled_epoch_is_a_permutation_of_its_own():

@@ -35,11 +35,10 @@ class Digits:
 
     Attributes:
         extent: angular radius of the image on the sphere, radians.
-        jitter: affine distortion of the images while training, as in `SphericalImages`.
-        seed: of rotations and distortions.
+        jitter: distortion of the images while training, as in `SphericalImages`.
+        seed: of rotations and jitter.
         shared: so many images in a row share a rotation, as in `SphericalImages`.
         fresh: rotate each image anew in each epoch of training on rotated digits.
-        elastic: smooth distortion of the images while training, as in `SphericalImages`.
 
     Raises:
         ValueError: where the extent is no angle between 0 and pi.
@@ -54,7 +53,6 @@ class Digits:
     seed: int = 0
     shared: int = 1
     fresh: bool = False
-    elastic: float = 0.0
 
     __repr__ = briefly
 
@@ -70,9 +68,9 @@ class Digits:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""
         seed = part_seed(name, self.seed)
         source: LabelledImages = getattr(self, name)
-        jitter, elastic = (self.jitter, self.elastic) if augmented else (0.0, 0.0)
+        jitter = self.jitter if augmented else 0.0
         fresh = self.fresh and augmented
-        return SphericalImages(source, bandwidth, rotated, seed, self.extent, jitter, self.shared, fresh, elastic)
+        return SphericalImages(source, bandwidth, rotated, seed, self.extent, jitter, self.shared, fresh)
 
 
 def load_digits(source: str | Path | None = None, seed: int = 0, **options: Any) -> Digits:
@@ -85,7 +83,7 @@ def load_digits(source: str | Path | None = None, seed: int = 0, **options: Any)
             with the four idx files, gzipped or not.
         seed: of the split. Of MNIST, 5,000 training digits are held out for validation and the test set is the
             official one; of the 5,000, a fifth is held out for testing and a twentieth for validation.
-        options: extent, jitter, shared, fresh, elastic: how they come onto the sphere, as in `Digits`.
+        options: extent, jitter, shared, fresh: how they come onto the sphere, as in `Digits`.
 
     Raises:
         DataError: where the source is missing, corrupt or of another kind; the message names the file.

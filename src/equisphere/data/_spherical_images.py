@@ -15,9 +15,6 @@ from equisphere.data._projection import image_coefficients
 from equisphere.groups import random_rotations
 from equisphere.transforms import rotate
 
-#: of a smooth field of displacements, along each side of an image
-KNOTS = 5
-
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -41,10 +38,8 @@ class SphericalImages(Dataset):
     """Images projected onto the sphere; item `Batch` is `(coefficients (n, 1, L*L), labels (n,))`.
 
     With `rotated`, image i has a rotation of its own, drawn from the Haar measure by (seed, i): the same one whenever it is
-    asked for; with `fresh`, by (seed, epoch, i): another one in each epoch. With `jitter` and `elastic`, image i is distorted
-    before it is projected, differently in each epoch, drawn from (seed, epoch, i): by an affine map of the plane near the
-    identity, and by a smooth field of displacements (Simard et al. 2003, Best practices for convolutional neural networks;
-    here drawn at 5 x 5 knots over the image, with cubic interpolation between them).
+    asked for; with `fresh`, by (seed, epoch, i): another one in each epoch. With `jitter`, image i is distorted before it is
+    projected, differently in each epoch, by an affine map of the plane near the identity drawn from (seed, epoch, i).
 
     Args:
         source: the images.
@@ -55,7 +50,6 @@ class SphericalImages(Dataset):
         jitter: standard deviation of the entries of the affine map; 0 for none.
         shared: so many successive images have one rotation. The generator of Cohen et al. (2018) shares it among 500.
         fresh: draw the rotations anew in each epoch (augmentation).
-        elastic: standard deviation of the displacements at the knots, over half the width of the image; 0 for none.
     """
 
     def __init__(
@@ -68,14 +62,13 @@ class SphericalImages(Dataset):
         jitter: float = 0.0,
         shared: int = 1,
         fresh: bool = False,
-        elastic: float = 0.0,
     ) -> None:
         self.source, self.bandwidth, self.extent = source, bandwidth, extent
-        self.seed, self.jitter, self.elastic = seed, jitter, elastic
+        self.seed, self.jitter = seed, jitter
         self.shared, self.fresh = _checks.positive_int(shared, "shared"), fresh
         self.rotations = self._drawn(seed) if rotated else None
         self._epoch = 0
-        self._distortion: tuple[int, Tensor, Tensor] | None = None
+        self._maps: tuple[int, Tensor] | None = None
 
     def __len__(self) -> int:
         """Number of images."""
@@ -84,8 +77,8 @@ class SphericalImages(Dataset):
     def __getitem__(self, batch: Batch) -> tuple[Float32[Tensor, "n 1 coefficients"], Int64[Tensor, "n"]]:
         """Coefficients and labels of some images."""
         images = self.source.images[batch.index].float() / 255
-        if self.jitter or self.elastic:
-            images = self._distorted(images, batch)
+        if self.jitter:
+            images = self._jittered(images, batch)
         c = image_coefficients(images, self.bandwidth, self.extent)[:, None]
         if self.rotations is not None:
             if self.fresh and batch.epoch != self._epoch:
@@ -99,15 +92,11 @@ class SphericalImages(Dataset):
         drawn = random_rotations(-(-n // self.shared), torch.Generator().manual_seed(seed), torch.float32)
         return drawn.repeat_interleave(self.shared, dim=0)[:n]
 
-    def _distorted(self, images: Float[Tensor, "n height width"], batch: Batch) -> Float[Tensor, "n height width"]:
-        if self._distortion is None or self._distortion[0] != batch.epoch:
+    def _jittered(self, images: Float[Tensor, "n height width"], batch: Batch) -> Float[Tensor, "n height width"]:
+        if self._maps is None or self._maps[0] != batch.epoch:
             generator = torch.Generator().manual_seed(self.seed + 1_000_003 * (batch.epoch + 1))
-            maps = self.jitter * torch.randn(len(self), 2, 3, generator=generator) * torch.tensor([1.0, 1.0, 0.5])
-            drawn = torch.randn(len(self), 2, KNOTS, KNOTS, generator=generator) if self.elastic else torch.zeros(0)
-            self._distortion = batch.epoch, torch.eye(2, 3) + maps, self.elastic * drawn
-        _, maps, displacements = self._distortion
-        places = functional.affine_grid(maps[batch.index], [len(images), 1, *images.shape[1:]], align_corners=False)
-        if self.elastic:
-            knots = displacements[batch.index]
-            places = places + functional.interpolate(knots, images.shape[1:], mode="bicubic").permute(0, 2, 3, 1)
+            noise = self.jitter * torch.randn(len(self), 2, 3, generator=generator)
+            self._maps = batch.epoch, torch.eye(2, 3) + noise * torch.tensor([1.0, 1.0, 0.5])
+        affine = self._maps[1][batch.index]
+        places = functional.affine_grid(affine, [len(images), 1, *images.shape[1:]], align_corners=False)
         return functional.grid_sample(images[:, None], places, align_corners=False)[:, 0]
