@@ -1,6 +1,7 @@
 """Sums at any points and least squares: the plain sums, by every path, with derivatives in values and in points."""
 
 import importlib.util
+import warnings
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import equisphere as es
 from equisphere.transforms import _points_engine as engine
 from equisphere.transforms import accumulate, evaluate, fit
 from equisphere.transforms._points_engine import PointSums
+from equisphere.transforms._refinement import condition_met
 
 # torch itself does that when it first differentiates forwards
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:DeprecationWarning")
@@ -160,6 +162,42 @@ def test_vmap_over_signals():
     assert torch.allclose(vmap(lambda a: accumulate(a, x, 3), in_dims=1)(v), accumulate(v.mT, x, 3), rtol=0, atol=1e-14)
     with pytest.raises(ValueError, match="Loop over them"):
         vmap(lambda y: evaluate(c, y))(torch.stack((x, x)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("lowest", "determined"), [(-1.0, True), (-0.8, True), (-0.5, False), (0.0, False), (0.8, False)]
+)
+def test_a_gap_that_hides_signals_is_said_though_the_residual_is_small(lowest, determined, dtype):
+    """Noise-free samples north of a parallel: either the coefficients come back, or a warning says that they may not."""
+    x = unit_points(4000)
+    x = x[x[:, 2] > lowest]
+    c = randn(64)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = fit(evaluate(c, x).to(dtype), x.to(dtype), 8)
+    assert any("hardly determine" in str(warning.message) for warning in caught) != determined
+    assert (float((found - c).norm() / c.norm()) < 1e-3) == determined
+
+
+def test_the_condition_that_the_steps_meet_is_that_of_the_matrix():
+    """Of small systems conjugate gradients meet the whole spectrum, each column by itself."""
+    spectrum = torch.logspace(0, 3, 8, dtype=torch.float64)
+    Q = torch.linalg.qr(randn(8, 8)).Q
+    gram = Q @ torch.diag(spectrum) @ Q.mT
+    lengths, ratios, residual = [], [], torch.cat((randn(8, 2), Q[:, :1]), dim=1)  # the last is done in one step
+    direction = residual
+    for _ in range(8):
+        product, energy = gram @ direction, residual.square().sum(0)
+        length = torch.where(energy > 1e-20, energy / (direction * product).sum(0), 0)
+        residual = residual - length * product
+        ratio = torch.where(length > 0, residual.square().sum(0) / energy, 0)
+        direction = residual + ratio * direction
+        lengths.append(length)
+        ratios.append(ratio)
+    assert condition_met(lengths, ratios) == pytest.approx(1e3, rel=1e-6)
+    assert condition_met([a[2:] for a in lengths], [b[2:] for b in ratios]) == pytest.approx(1, rel=1e-6)
+    assert condition_met([], []) == 1
 
 
 def test_a_poorly_determined_fit_warns():

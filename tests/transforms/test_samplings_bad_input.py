@@ -66,7 +66,14 @@ CASES = {
     "accumulate integers": (lambda: accumulate(torch.ones(60).long(), X, 4), "floating point"),
     "accumulate NaN": (lambda: accumulate(spoiled(torch.ones(60)), X, 4), "must be finite"),
     "accumulate to no degree": (lambda: accumulate(torch.ones(60), X, 0), "bandwidth must be at least 1"),
-    "fit of too few": (lambda: fit(torch.ones(60), X, 8), r"60 points cannot determine the L\*L = 64.*to 7.*regular"),
+    "fit of too few": (
+        lambda: fit(torch.ones(60), X, 8),
+        r"60 points in 60 places cannot determine the L\*L = 64.*to 7.*regular",
+    ),
+    "fit of too few places": (
+        lambda: fit(torch.ones(90), X[:30].repeat(3, 1), 6),
+        r"90 points in 30 places .*to 5.*regular",
+    ),
     "fit, regularization < 0": (lambda: fit(torch.ones(60), X, 4, regularization=-1.0), "not negative"),
     "fit, regularization size": (lambda: fit(torch.ones(60), X, 4, regularization=torch.ones(3)), "4 of them"),
     "fit, weights size": (lambda: fit(torch.ones(60), X, 4, weights=torch.ones(3)), "60 numbers"),

@@ -19,8 +19,8 @@ class Scattered(Grid):
     `weights` say how much each sample counts in the least squares that analysis is: alike by default. The area for
     which a point stands is the natural choice where points crowd. They are scaled to sum to 4 pi.
 
-    Band limit L has L*L unknown coefficients, for which n >= L*L is the least and n >= 4 L*L comfortable (the default
-    band limit is the largest with that), provided that the points leave no gap wider than about pi / L.
+    Band limit L has L*L unknown coefficients, for which n >= L*L is the least (`max_bandwidth`) and n >= 4 L*L comfortable (the
+    default, `bandwidth`), provided that the points leave no gap wider than about pi / L. Points in one place count once.
 
     A grid is a constant. Derivatives in the points are those of `transforms.evaluate` and `transforms.fit`.
 
@@ -39,6 +39,7 @@ class Scattered(Grid):
     """
 
     bandwidth: int
+    _places: int
     _points: Tensor
     _weights: Tensor
     _digest: bytes
@@ -55,8 +56,10 @@ class Scattered(Grid):
         xyz = torch.nn.functional.normalize(points.detach().to("cpu", torch.float64, copy=True), dim=-1)
         w = torch.ones(len(xyz), dtype=torch.float64) if weights is None else _positive(weights, len(xyz))
         w = w * (4 * pi / w.sum())
+        places = _checks.distinct_points(xyz)
         self.__dict__.update(
-            bandwidth=max(1, isqrt(len(xyz)) // 2),
+            bandwidth=max(1, isqrt(places) // 2),
+            _places=places,
             _points=xyz,
             _weights=w,
             _digest=sha256(xyz.numpy().tobytes() + w.numpy().tobytes()).digest(),
@@ -90,14 +93,14 @@ class Scattered(Grid):
 
     @property
     def max_bandwidth(self) -> int:
-        """The largest L with L*L <= n."""
-        return isqrt(len(self._points))
+        """The largest L with L*L <= n, of points in one place one."""
+        return isqrt(self._places)
 
     def limit(self) -> str:
         """See `Grid.limit`."""
         return (
-            f"a band limit L has L*L unknown coefficients, and {len(self._points)} points determine no more than "
-            f"L = {self.max_bandwidth} (comfortably {self.bandwidth})"
+            f"a band limit L has L*L unknown coefficients, and {len(self._points)} points in {self._places} places "
+            f"determine no more than L = {self.max_bandwidth} (comfortably {self.bandwidth})"
         )
 
     @property

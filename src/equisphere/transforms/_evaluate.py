@@ -7,6 +7,7 @@ evaluated like f. Derivatives of any order are therefore evaluations too.
 """
 
 from collections.abc import Callable
+from math import isqrt
 from typing import Any
 
 import torch
@@ -232,10 +233,10 @@ def fit(
     _checks.points(points, "points")
     n = points.shape[0]
     ridge = ridge_of(regularization, L)
-    if n < L * L and bool((ridge == 0).any()):
+    if bool((ridge == 0).any()) and (places := _checks.distinct_points(points)) < L * L:
         raise ValueError(
-            f"{n} points cannot determine the L*L = {L * L} coefficients of band limit {L}. Give more points, lower the "
-            f"bandwidth (to {int(n**0.5)} at the most), or a positive regularization."
+            f"{n} points in {places} places cannot determine the L*L = {L * L} coefficients of band limit {L}. "
+            f"Give more points, lower the bandwidth (to {isqrt(places)} at the most), or a positive regularization."
         )
     if weights is not None and (weights.shape != (n,) or bool((weights.detach() < 0).any())):
         raise ValueError(f"weights must be {n} numbers, none negative, one a point, got shape {tuple(weights.shape)}.")

@@ -17,6 +17,9 @@ Gram = Callable[[Tensor], Tensor]
 #: most steps of conjugate gradients; a system that needs more is too poorly determined to be worth them
 MAX_STEPS = 500
 
+#: condition met, times the residual: beyond, errors from percents on were seen (the condition met is a lower bound)
+UNCERTAIN = 3e-3
+
 
 def spectrum_bounds(gram: Gram, size: int, steps: int = 100) -> tuple[float, float]:
     """Least and largest eigenvalue of a symmetric positive map of `(size, 1)` columns, by Lanczos' method.
@@ -95,7 +98,8 @@ def conjugate_gradients(
     before the tolerance) is left at that.
 
     Warns:
-        RuntimeWarning: where the residual is far above the tolerance, and above rounding, in the end.
+        RuntimeWarning: where the residual is far above the tolerance, and above rounding, in the end; or where it is not,
+            but the steps have met directions in which it says little about the error (`condition_met`).
     """
     x = 0 * right  # NaN stays NaN: it must not end as a solution
     residual = direction = right
@@ -103,8 +107,13 @@ def conjugate_gradients(
     wanted = energy * tolerance**2
     floor = energy * (8 * torch.finfo(right.dtype).eps) ** 2
     goal = torch.maximum(wanted, floor)
+    lengths: list[Tensor] = []
+    ratios: list[Tensor] = []
     for _ in range(MAX_STEPS):
         if not bool((energy > goal).any()):
+            reached = max(tolerance, 8 * torch.finfo(right.dtype).eps)
+            if (condition := condition_met(lengths, ratios)) * reached > UNCERTAIN:
+                _warn(f"to a relative residual of {reached:.1g}, their error may be {condition:.0e} times that")
             return x
         product = gram(direction)
         curvature = (direction * product).sum(0)
@@ -113,14 +122,42 @@ def conjugate_gradients(
         x = x + length * direction
         residual = residual - length * product
         following = residual.square().sum(0)
-        direction = residual + torch.where(live, following / torch.where(energy > 0, energy, 1), 0) * direction
+        ratio = torch.where(live, following / torch.where(energy > 0, energy, 1), 0)
+        direction = residual + ratio * direction
         energy = following
+        lengths.append(length.detach())
+        ratios.append(ratio.detach())
     left = float((energy / wanted.clamp_min(torch.finfo(right.dtype).tiny)).max().sqrt()) * tolerance
-    warnings.warn(
-        f"least squares stopped after {MAX_STEPS} steps with a relative residual of {left:.1g} instead of {tolerance:.1g}: the "
-        "samples hardly determine the coefficients. Lower the bandwidth, give more samples where there are gaps, or a "
-        "regularization.",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+    _warn(f"to a relative residual of {left:.1g} instead of {tolerance:.1g} in {MAX_STEPS} steps")
     return x
+
+
+def condition_met(lengths: list[Tensor], ratios: list[Tensor]) -> float:
+    """Largest over least eigenvalue of G on the directions that conjugate gradients have met; the worst column's.
+
+    A lower bound of the condition number. From lengths a and ratios b of the steps, each over the columns, follows the
+    tridiagonal matrix of Lanczos' method: 1 / a_j + b_{j-1} / a_{j-1} on the diagonal, sqrt(b_j) / a_j beside it (Saad 2003,
+    section 6.7.3).
+    """
+    if not lengths:
+        return 1.0
+    a, b = torch.stack(lengths, dim=1).double(), torch.stack(ratios, dim=1).double()
+    taken = (a > 0).cumprod(1).sum(1)  # how many steps each column has made
+    worst = 1.0
+    for steps in taken[taken > 0].unique().tolist():
+        rate, ratio = a[taken == steps, :steps], b[taken == steps, : steps - 1]
+        diagonal = 1 / rate
+        diagonal[:, 1:] += ratio / rate[:, :-1]
+        beside = torch.diag_embed(ratio.sqrt() / rate[:, :-1], offset=1)
+        values = torch.linalg.eigvalsh(torch.diag_embed(diagonal) + beside + beside.mT)
+        worst = max(worst, float((values[:, -1] / values[:, 0].clamp_min(1e-300)).max()))
+    return worst
+
+
+def _warn(what: str) -> None:
+    warnings.warn(
+        f"least squares was solved {what}: the samples hardly determine the coefficients. "
+        "Lower the bandwidth, give more samples where there are gaps, or a regularization.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
