@@ -66,6 +66,60 @@ def test_a_fault_on_samples_is_found_where_it_sits(fault, verdict, residual, dty
     assert not report.equivariant
 
 
+@pytest.mark.parametrize("seed", [4, 7, 8])
+def test_a_large_error_is_none_of_resolution_though_it_falls_fast(seed):
+    """A planar kernel that is nearly a multiple of the identity on smooth signals: its error falls to a quarter, to 0.17."""
+    torch.manual_seed(109)
+    convolution = nn.Conv2d(1, 1, 3, padding=1).double()
+    signals = torch.randn(2, 1, 17, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    report = audit.audit(convolution, signals, grid=es.grids.ClenshawCurtis(nlat=17, nlon=32), rotations=3, lie=False)
+    assert report.total.own.median > 0.5
+    assert report.total.verdict == "not equivariant"
+
+
+class NearlyIdentity(nn.Module):
+    """Smoothing along the parallels that keeps slow waves: of order m it leaves 1 - O(m^4)."""
+
+    def forward(self, f: torch.Tensor) -> torch.Tensor:
+        one, two = (f.roll(k, -1) + f.roll(-k, -1) for k in (1, 2))
+        return (10 * f + 4 * one - two) / 16
+
+
+def test_what_comes_true_on_smooth_signals_is_approximate():
+    report = audit.audit(NearlyIdentity(), maps(4, 1, dtype=torch.float64), grid=GRID, rotations=4, lie=False)
+    assert report.total.verdict == "approximate", str(report)
+    assert report.layers[0].smooth < report.total.own.median / 4
+    assert not report.accused
+    assert not report.equivariant
+
+
+class TurnedWinds(nn.Module):
+    """Winds turned by a right angle where they are, or only their first component kept, by code of the model's own."""
+
+    def __init__(self, sound: bool) -> None:
+        super().__init__()
+        self.grid = es.grids.GaussLegendre(16, nlat=24, nlon=48)
+        scalars, winds = es.nn.Field(16), es.nn.Field(16, (1,))
+        self.gradients = es.nn.GridConv(scalars, winds, self.grid, radius=0.6)
+        self.sound = sound
+
+    def forward(self, f: torch.Tensor) -> torch.Tensor:
+        y = self.gradients(f)
+        return torch.stack((y[:, 1], -y[:, 0]), 1) if self.sound else torch.stack((y[:, 0], 0 * y[:, 1]), 1)
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_winds_that_a_layer_gave_are_known_in_the_code_after_it(sound):
+    torch.manual_seed(0)
+    model = TurnedWinds(sound).double()
+    signals = es.SHT(model.grid, 16).inverse(smooth(2, 1, 256, dtype=torch.float64))
+    report = audit.audit(model, signals, grid=model.grid, rotations=3, lie=False)
+    assert (report.accused == []) == sound, str(report)
+    if sound:
+        assert report.total.own.worst < 0.05
+        assert any("not for samples" in note for note in report.notes)
+
+
 def test_pooling_to_a_coarser_grid_is_measured_on_that_grid():
     model = nn.Sequential(es.nn.SphericalConv(1, 2, GRID), nn.MaxPool2d(2))
     report = audit.audit(model, maps(4, 1), grid=GRID, rotations=4)

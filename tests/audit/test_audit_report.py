@@ -93,7 +93,8 @@ def test_assert_equivariant_passes_and_fails():
     model = Sampled(torch.nn.ReLU())
     with pytest.raises(AssertionError, match="exact to rounding"):
         audit.assert_equivariant(model, maps(2, 1), GRID, rotations=2)
-    audit.assert_equivariant(model, maps(2, 1), GRID, rotations=2, tolerance=0.5)
+    report = audit.assert_equivariant(model, maps(2, 1), GRID, rotations=2, tolerance=0.5)
+    assert f"{report.total.own.worst:.1e} at the worst" in str(report)
     with pytest.raises(AssertionError, match=r"within 0\.001"):
         audit.assert_equivariant(Sampled(BiasMap()), maps(2, 1), GRID, rotations=2, tolerance=1e-3)
 

@@ -70,11 +70,18 @@ def test_it_is_linear_and_keeps_batches():
     torch.testing.assert_close(together, 2 * image_coefficients(a, 10) - image_coefficients(b, 10))
 
 
+def test_bytes_are_grey_of_255():
+    image = torch.randint(256, (28, 28), dtype=torch.uint8)
+    torch.testing.assert_close(image_coefficients(image, 8), image_coefficients(image.float() / 255, 8))
+    torch.testing.assert_close(image_coefficients(image.long(), 8), image_coefficients(image.float(), 8))
+
+
 @pytest.mark.usefixtures("as_user")
 @pytest.mark.parametrize(
     ("images", "options", "message"),
     [
         (torch.ones(28), {}, "height, width"),
+        (np.ones((28, 28)), {}, "torch tensor"),
         (torch.ones(0, 28, 28), {}, "hold pixels"),
         (torch.full((28, 28), torch.nan), {}, "finite"),
         (torch.ones(28, 28, dtype=torch.complex64), {}, "real"),

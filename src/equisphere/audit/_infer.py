@@ -90,6 +90,8 @@ class Guess:
                 grids.append(grid)
         self.grids = grids
         self.triangles: set[tuple[int, ...]] = set()
+        #: what modules said of tensors, by shape: code of the model may hand on others of the kind
+        self.layouts: dict[tuple[int, ...], Representation] = {}
         self.sizes: set[int] = {signals.shape[source.dim]} if isinstance(source, Coefficients) else set()
 
     def overridden(self, place: Place, x: Tensor) -> tuple[bool, Representation | None]:
@@ -109,6 +111,8 @@ class Guess:
                     )
                 return True, found
         offer = offered(self.modules[place.name])[place.side == "out"] if place.number == 0 else None
+        if offer is not None:
+            self.layouts[tuple(x.shape)] = offer
         return offer is not None, offer
 
     def signals(self, signals: Tensor) -> Representation:
@@ -146,7 +150,8 @@ class Guess:
             if isinstance(samples, Samples):
                 near = samples.grid.shape[0] <= 4 * grid.shape[0]
                 if x.ndim == least - 1 + len(grid.shape) and near and not x.is_complex():
-                    return [samples], True
+                    layout = self.layouts.get(tuple(x.shape))
+                    return ([samples], True) if layout is None else ([samples, layout], False)
                 found.append(samples)
         if flat is not None and x.ndim >= least:
             found.append(flat)

@@ -19,6 +19,8 @@ from equisphere.groups import random_rotations
 
 #: by how much an error has to fall, on signals of half the band limit or a grid twice as fine, to be put down to resolution
 FALLS_NONLINEAR, FALLS = 2.0, 4.0
+#: what is called approximate errs by no more than this on signals of half the band limit
+SMALL = 0.1
 
 
 def judge(errors: Errors, tolerance: float, owner: Owner, probes: "Probes") -> tuple[str, float | None]:
@@ -33,7 +35,7 @@ def judge(errors: Errors, tolerance: float, owner: Owner, probes: "Probes") -> t
     on_finer = finer is not None and finer < errors.median / FALLS_NONLINEAR
     if probes.pointwise(owner) or on_finer or (falls < 1 / FALLS_NONLINEAR and not affine and not sampled):
         verdict = "aliasing"
-    elif falls < 1 / FALLS and (sampled or not affine):
+    elif falls < 1 / FALLS and smooth is not None and smooth < SMALL and (sampled or not affine):
         verdict = "approximate"
     elif len(errors.about_z) and float(errors.about_z.max()) <= tolerance:
         verdict = "about z alone"

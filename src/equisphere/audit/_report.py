@@ -111,6 +111,10 @@ class Report:
             f"of shape {self.signals} ({self.takes}, {self.dtype}), in {'training' if self.training else 'evaluation'} mode."
         ]
         inexact = [row for row in self.layers if row.verdict != "exact"]
+        if self.total.verdict != "exact":
+            said.append(
+                f"The output errs by {self.total.own.median:.1e} in the median, {self.total.own.worst:.1e} at the worst."
+            )
         if inexact:
             said.append(f"Most error comes from {self.worst or 'the code of the model itself'}.")
         if self.accused:

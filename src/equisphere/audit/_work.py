@@ -79,6 +79,8 @@ class Work:
     def settle(self, matrix: Tensor) -> None:
         """Run on the signals, find out what is what, and keep what an undisturbed run gives at each output."""
         self.reference = take_reference(self.tracer, self.guess, self.call, self.known)
+        if self.guess.layouts:  # now that all modules have said what they take and give
+            self.reference = take_reference(self.tracer, self.guess, self.call, self.known)
         open_places = [
             p
             for p, s in self.reference.slots.items()

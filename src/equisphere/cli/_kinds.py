@@ -80,7 +80,7 @@ def _likely(row: dict[str, Any]) -> tuple[str, ...]:
 def _digit(path: Path, asked: Asked) -> Rows:
     from equisphere.data import Digits, image_coefficients, read_digit
 
-    image = read_digit(path, asked.invert).float() / 255
+    image = read_digit(path, asked.invert)
     extent = asked.recipe.options.get("extent", Digits.extent)
     found = _classified(image_coefficients(image, asked.model.bandwidth, extent)[None], asked)
     return [{"digit": int(found["class"]), **found}]

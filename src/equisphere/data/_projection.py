@@ -26,7 +26,8 @@ def image_coefficients(
     The whole map is linear in the pixels, so it is one matrix, made once for each size of image: a batch costs one product.
 
     Args:
-        images: `(..., height, width)`, of any range; integers are taken as they are.
+        images: `(..., height, width)`, of any range, integers as they are; but bytes (uint8) are grey levels of 255 and become
+            0 to 1.
         bandwidth: band limit L of the result. A digit of 28 pixels across a hemisphere has features of 6 degrees, so that
             L = 28 resolves each pixel.
         extent: angle (radians) between the south pole and the middle of the image's edge; pi/2 puts the
@@ -36,13 +37,14 @@ def image_coefficients(
         `(..., L*L)` in float32, or float64 for float64 images.
 
     Raises:
-        ValueError: where the images have fewer than two dimensions, are empty, not finite or complex, or the extent is not
-            between 0 and pi.
+        ValueError: where the images are no tensor, have fewer than two dimensions, are empty, not finite or complex, or the
+            extent is not between 0 and pi.
 
     >>> c = image_coefficients(torch.ones(2, 28, 28), bandwidth=12)
     >>> c.shape
     torch.Size([2, 144])
     """
+    _checks.tensor(images, "images")
     if images.ndim < 2 or images.numel() == 0:
         raise ValueError(f"images must have shape (..., height, width) and hold pixels, got {tuple(images.shape)}.")
     if images.ndim == 3 and images.shape[-1] in (3, 4):
@@ -58,7 +60,8 @@ def image_coefficients(
     dtype = torch.float64 if images.dtype == torch.float64 else torch.float32
     height, width = images.shape[-2:]
     matrix = _projection_matrix(height, width, _checks.positive_int(bandwidth, "bandwidth"), float(extent))
-    return images.to(dtype).flatten(-2) @ matrix.to(dtype=dtype, device=images.device)
+    pixels = images.to(dtype) / 255 if images.dtype == torch.uint8 else images.to(dtype)
+    return pixels.flatten(-2) @ matrix.to(dtype=dtype, device=images.device)
 
 
 @lru_cache(maxsize=8)
