@@ -1,8 +1,8 @@
 """Write the figures of README.md from finished runs: no number there is typed by hand.
 
     equisphere demo --seed 0 --output runs/demo-0        (and seeds 1, 2)
-    equisphere train spherical-mnist --data mnist.npz --output runs/mnist
-    python docs/write_evidence.py --demo runs/demo-0 runs/demo-1 runs/demo-2 --mnist runs/mnist
+    equisphere train spherical-mnist --data mnist.npz --output runs/mnist       (and with --rotated: runs/mnist-rotated)
+    python docs/write_evidence.py --demo runs/demo-0 runs/demo-1 runs/demo-2 --mnist runs/mnist runs/mnist-rotated
 
 Each part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; what it was made from is kept in docs/evidence/.
 """
@@ -24,7 +24,13 @@ def main() -> None:
     """Take the folders of the runs, keep their figures, write the README."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", nargs="+", type=Path, default=[], help="output folders of `equisphere demo`")
-    parser.add_argument("--mnist", type=Path, help="output folder of `equisphere train spherical-mnist`")
+    parser.add_argument(
+        "--mnist",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="output folders of `equisphere train spherical-mnist [--rotated]`",
+    )
     parser.add_argument("--note", default="", help="what a reader should know about the machine meanwhile")
     given = parser.parse_args()
     if given.demo:
@@ -36,11 +42,12 @@ def main() -> None:
         first = given.demo[0]
         with Image.open(first / "figures" / "digits.png") as picture:
             picture.convert("RGB").quantize(128).save(ROOT / "docs" / "digits.png", optimize=True)
-    if given.mnist:
-        figures = json.loads((given.mnist / "figures.json").read_text())
-        recipe = json.loads((given.mnist / "recipe.json").read_text())
+    for folder in given.mnist:
+        figures = json.loads((folder / "figures.json").read_text())
+        recipe = json.loads((folder / "recipe.json").read_text())
         recipe["data"] = "mnist"  # not where somebody's copy of it lies
-        _keep("mnist", {"figures": figures, "recipe": recipe, "note": given.note})
+        name = "mnist-rotated" if recipe["rotated"] else "mnist"
+        _keep(name, {"figures": figures, "recipe": recipe, "note": given.note})
     text = (ROOT / "README.md").read_text()
     for name, part in (("demo", _demo_table()), ("mnist", _mnist_line())):
         if part:
@@ -89,10 +96,13 @@ def _mnist_line() -> str:
     figures, recipe = kept["figures"], kept["recipe"]
     accuracy, samples = figures["test_accuracy"], figures["samples"]
     note = f" ({kept['note']})" if kept["note"] else ""
+    path = KEPT / "mnist-rotated.json"
+    rotated = json.loads(path.read_text())["figures"]["test_accuracy"]["R"] if path.exists() else None
+    both = f"; trained on rotated ones, {100 * rotated:.2f} % of rotated ones" if rotated is not None else ""
     return (
         f"On the whole of MNIST ({samples['train']:,} digits to train on, {samples['test']:,} to test on): trained "
         f"upright, **{100 * accuracy['NR']:.2f} %** of upright test digits and **{100 * accuracy['R']:.2f} %** of "
-        f"randomly rotated ones, with {figures['parameters']:,} parameters, {recipe['epochs']} epochs, "
+        f"randomly rotated ones{both}, with {figures['parameters']:,} parameters, {recipe['epochs']} epochs, "
         f"{figures['seconds'] / 60:.0f} minutes{note}, one seed. The published zonal network (Esteves et al. 2018) has "
         "98.75 and 98.08 with 57,000. Made by `equisphere train spherical-mnist`."
     )
