@@ -152,8 +152,8 @@ def _mnist() -> str:
     return (
         "## Spherical MNIST, accuracy in %\n\n"
         + _table(["trained / tested", "NR/NR", "R/R", "NR/R", "parameters"], rows)
-        + "\n\nNR: upright, R: each digit in an orientation of its own. The published ones share data and protocol, but for details "
-        "of the projection.\n\n" + _cost(kept)
+        + "\n\nNR: upright, R: each digit in an orientation of its own. The published ones share data and protocol, "
+        "but for details of the projection.\n\n" + _cost(kept)
     )
 
 
