@@ -48,8 +48,9 @@ def of_signals(signals: Tensor, grid: object) -> Representation:
         )
     if found is None:
         raise ValueError(
-            f"signals must be {what}, got shape {tuple(signals.shape)}. Samples need their grid (grid=...), and coefficients "
-            "none; other layouts have a representation: es.audit.Coefficients(dim=1), Samples(grid, dim=1), Converted, Action."
+            f"signals must be {what}, got shape {tuple(signals.shape)}. Samples need their grid (grid=..., --grid of the "
+            "command), and coefficients none; other layouts have a representation: es.audit.Coefficients(dim=1), "
+            "Samples(grid, dim=1), Converted, Action."
         )
     return found
 
