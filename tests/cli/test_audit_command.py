@@ -159,3 +159,9 @@ def test_what_is_wrong_is_explained(factories, arguments, said):
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     assert said in " ".join(result.output.split())
+
+
+def test_a_tolerance_is_not_negative(factories):
+    result = run(f"{factories}:sound", "--tolerance", "-1")
+    assert result.exit_code == 2
+    assert "--tolerance" in result.output

@@ -44,7 +44,7 @@ def audit(
     seed: Annotated[int, typer.Option(help="Of rotations and random signals.")] = 0,
     output: Annotated[Path | None, typer.Option(help="Write the report to this HTML file.")] = None,
     tolerance: Annotated[
-        float | None, typer.Option(help="Exit with code 1 where the error of the output is larger.")
+        float | None, typer.Option(min=0, help="Exit with code 1 where the error of the output is larger.")
     ] = None,
     as_json: Json = False,
 ) -> None:
