@@ -44,6 +44,16 @@ def spin(value: object, bandwidth: int, name: str = "spin") -> int:
     return number
 
 
+def order(value: object, bandwidth: int) -> int:
+    """Return `value` as an int, or say why it is no highest order |m| of a kernel of this band limit."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value.__index__() < bandwidth:
+        raise ValueError(
+            f"order must be an integer from 0 to {bandwidth - 1} at bandwidth {bandwidth}, got {value!r}: the highest |m| "
+            "that is kept, of both signs; a band limit L has the orders |m| < L."
+        )
+    return int(value.__index__())
+
+
 def fraction(value: object, name: str) -> float:
     """Return `value` as a float, or say why it does not lie between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
