@@ -86,7 +86,10 @@ CASES = {
     "grid shape": (lambda: SHT(torch.ones(8, 9)), r"signal must have shape \(..., 8, 8\).*got \(8, 9\)"),
     "grid shape swapped": (lambda: WIDE_SHT(torch.ones(100, 9)), r"signal must have shape \(..., 9, 100\)"),
     "one dimension": (lambda: SHT(torch.ones(64)), "signal must have shape"),
-    "empty batch": (lambda: SHT(torch.ones(0, 8, 8)), "at least one signal"),
+    "empty batch": (
+        lambda: SHT(torch.ones(0, 8, 8)),
+        r"signal must hold at least one signal, got an empty batch.*8\)\.$",
+    ),
     "integer signal": (lambda: SHT(SIGNAL.long()), r"floating point numbers, got torch.int64.*\.float\(\)"),
     "boolean signal": (lambda: SHT(SIGNAL > 0), "floating point numbers, got torch.bool"),
     "signal in NumPy": (lambda: SHT(np.ones((8, 8))), "(?i)tensor"),
@@ -229,3 +232,10 @@ def test_a_wrong_number_of_channels_is_no_missing_dimension():
         layer(torch.randn(5, 2, 16))
     with pytest.raises(ValueError, match=r"missing dimension by `c\[None\]`"):
         layer(torch.randn(3, 16))
+
+
+def test_samples_given_for_coefficients_lack_no_dimension():
+    net = es.models.SphericalClassifier(channels=(3,), bandwidths=(6,))
+    with pytest.raises(ValueError, match=r"too many dimensions.*es\.SHT\(grid\).*image_coefficients") as refused:
+        net(torch.zeros(1, 1, 28, 28))
+    assert "missing dimension" not in str(refused.value)

@@ -44,6 +44,16 @@ def spin(value: object, bandwidth: int, name: str = "spin") -> int:
     return number
 
 
+def order(value: object, bandwidth: int) -> int:
+    """Return `value` as an int, or say why it is no highest order |m| of a kernel of this band limit."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value.__index__() < bandwidth:
+        raise ValueError(
+            f"order must be an integer from 0 to {bandwidth - 1} at bandwidth {bandwidth}, got {value!r}: the highest |m| "
+            "that is kept, of both signs; a band limit L has the orders |m| < L."
+        )
+    return int(value.__index__())
+
+
 def fraction(value: object, name: str) -> float:
     """Return `value` as a float, or say why it does not lie between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
@@ -57,6 +67,12 @@ def tensor(x: object, name: str) -> None:
         raise ValueError(f"{name} must be a torch tensor, got {type(x).__name__}. Convert it by `torch.as_tensor(x)`.")
 
 
+def some(x: Tensor, name: str) -> None:
+    """Check that a batch is not empty."""
+    if x.numel() == 0:
+        raise ValueError(f"{name} must hold at least one signal, got an empty batch of shape {tuple(x.shape)}.")
+
+
 def bandwidth_of(coefficients: Tensor, name: str = "coefficients") -> int:
     """Band limit L of flat coefficients `(..., L*L)` of one signal or more."""
     tensor(coefficients, name)
@@ -68,10 +84,7 @@ def bandwidth_of(coefficients: Tensor, name: str = "coefficients") -> int:
             f"got shape {tuple(coefficients.shape)}: {size} is no positive square number. "
             "A signal on a grid becomes coefficients by `es.SHT(grid)(signal)`."
         )
-    if coefficients.numel() == 0:
-        raise ValueError(
-            f"{name} must hold at least one signal, got an empty batch of shape {tuple(coefficients.shape)}."
-        )
+    some(coefficients, name)
     return bandwidth
 
 
@@ -104,11 +117,15 @@ def features_of(x: Tensor, channels: int, name: str = "coefficients") -> None:
     """Check real features `(batch, channels, L*L)`."""
     real(x, name)
     if x.ndim != 3 or x.shape[1] != channels:
-        remedy = (
-            f"The layer was built for {channels} channels, and there are {x.shape[1]}."
-            if x.ndim == 3
-            else "Add a missing dimension by `c[None]` (batch) or `c[:, None]` (channel)."
-        )
+        if x.ndim == 3:
+            remedy = f"The layer was built for {channels} channels, and there are {x.shape[1]}."
+        elif x.ndim < 3:
+            remedy = "Add a missing dimension by `c[None]` (batch) or `c[:, None]` (channel)."
+        else:
+            remedy = (
+                "There are too many dimensions. Samples on a grid become coefficients first, by `es.SHT(grid)(samples)`, "
+                "images by `es.data.image_coefficients(images, L)`."
+            )
         raise ValueError(f"{name} must have shape (batch, {channels}, L*L), got {tuple(x.shape)}. {remedy}")
 
 
@@ -150,11 +167,12 @@ def samples_on(signal: Tensor, grid: Any) -> None:
     """Check for floating-point samples `(..., *grid.shape)` of at least one signal."""
     floating(signal, "signal")
     nodes = len(grid.shape)
-    if signal.ndim < nodes or tuple(signal.shape[-nodes:]) != grid.shape or signal.numel() == 0:
+    if signal.ndim < nodes or tuple(signal.shape[-nodes:]) != grid.shape:
         raise ValueError(
-            f"signal must have shape (..., {', '.join(map(str, grid.shape))}) with at least one signal, as the grid "
-            f"{grid} has, got {tuple(signal.shape)}. {_grid_for(signal, nodes)}"
+            f"signal must have shape (..., {', '.join(map(str, grid.shape))}), as the grid {grid} has, got "
+            f"{tuple(signal.shape)}. {_grid_for(signal, nodes)}"
         )
+    some(signal, "signal")
 
 
 def _grid_for(signal: Tensor, nodes: int) -> str:

@@ -23,3 +23,16 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_folder(path: Path, name: str) -> None:
+    """Check that a path is a folder, or can become one: no file is in its place or in that of a folder above it.
+
+    Raises:
+        ValueError: where one is.
+    """
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise ValueError(
+                f"{name} must be a folder, got {path}: {place} is a file. Name another folder, or move the file."
+            )

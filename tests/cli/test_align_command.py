@@ -92,6 +92,36 @@ def test_what_project_wrote_is_read_as_coefficients(tmp_path):
     assert angle_to(report) < 1e-2
 
 
+def test_files_of_two_kinds_are_named_with_what_they_were_read_as(tmp_path):
+    """Where the numbers of signals agree too: a cloud has six, and so has a projected mesh."""
+    trimesh = pytest.importorskip("trimesh")
+    mesh = tmp_path / "mesh.ply"
+    trimesh.creation.box((1.0, 2.0, 3.0)).export(mesh)
+    written = CliRunner().invoke(
+        app, ["project", str(mesh), "--output", str(tmp_path), "--no-cache", "--bandwidth", "8"]
+    )
+    assert written.exit_code == 0, written.output
+    flat = saved(tmp_path, "map", np.random.default_rng(0).normal(size=(16, 32)))
+    stack = saved(tmp_path, "stack", np.random.default_rng(0).normal(size=(2, 16, 32)))
+    cloud = saved(tmp_path, "cloud", np.random.default_rng(0).normal(size=(20, 3)))
+    projected = tmp_path / "mesh.ply.npz"
+    for a, b, words in (
+        (flat, cloud, "a map (signals: 1), {} as a cloud of points (signals: 6). Give two maps, two clouds"),
+        (mesh, stack, "a mesh (signals: 2), {} as maps (signals: 2)"),
+        (flat, stack, "a map (signals: 1), {} as maps (signals: 2)"),
+        (mesh, projected, "a mesh (signals: 2), {} as a projected mesh (signals: 6)"),
+        (cloud, projected, "a cloud of points (signals: 6), {} as a projected mesh (signals: 6)"),
+    ):
+        said = run(a, b, "--bandwidth", 8, code=1).stderr.replace("\n", "").replace(" ", "")
+        assert f"{a} was read as {words.format(b)}".replace(" ", "") in said
+
+
+def test_signals_are_of_one_kind_whatever_they_were_sampled_on(signal, tmp_path):
+    a = saved(tmp_path, "a", es.SHT(es.grids.HEALPix(8), 12).inverse(signal[0]))
+    b = saved(tmp_path, "b", signal[1])
+    assert angle_to(json.loads(run(a, b, "--json", "--bandwidth", 12).stdout)) < 1e-3
+
+
 def test_a_picture_that_is_no_panorama_is_refused(tmp_path):
     Image.fromarray(np.eye(100, dtype=np.uint8) * 255).save(tmp_path / "a.png")
     assert "twice as wide as high" in " ".join(run(tmp_path / "a.png", tmp_path / "a.png", code=1).stderr.split())
@@ -159,6 +189,11 @@ def test_files_that_cannot_be_read_are_named(name, content, words, tmp_path):
         np.save(tmp_path / name, content)
     with pytest.raises(DataError, match=words):
         read_coefficients(tmp_path / name, 4)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(DataError, match="is a folder: give a file"):
+        read_coefficients(tmp_path, 4)
 
 
 def test_a_mesh_that_is_none_is_named(tmp_path):

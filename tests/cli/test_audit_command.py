@@ -1,5 +1,6 @@
 """`equisphere audit`: a checkpoint, and anybody's factory."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 import equisphere as es
 from equisphere.cli._app import app
+from equisphere.cli._audit import OPTIONS
 
 FACTORIES = """
 import torch, equisphere as es
@@ -30,6 +32,15 @@ def nothing():
 
 def broken():
     raise RuntimeError("no weights")
+
+def misspelt():
+    return *sound(), {"nonsense": 1, "grid": "coefficients"}
+
+def meddling():
+    return *sound(), {"rotations": 3}
+
+def listed():
+    return *sound(), ["grid"]
 """
 
 
@@ -57,6 +68,11 @@ def test_a_factory(factories, tmp_path):
     result = run(f"{factories}:bare", "--signals", "maps.npy", "--grid", "DriscollHealy", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["accused"] == [""]
+
+
+def test_options_of_a_factory_are_those_that_the_command_has_not():
+    own = {"model", "signals", "rotations", "training", "seed"}
+    assert {*OPTIONS, *own} == inspect.signature(es.audit.audit).parameters.keys()
 
 
 def test_a_checkpoint(tmp_path):
@@ -94,6 +110,8 @@ def test_signals_of_numpy_come_in_the_dtype_of_the_model(factories):
         ("a.npy", b"hello", [], "a.npy cannot be read as signals"),
         ("one.npy", np.ones((12, 12)), ["--grid", "DriscollHealy"], "must have a batch dimension"),
         ("one.npy", np.ones(36), ["--batch", "16"], "must have a batch dimension"),
+        ("one.npy", np.ones((20, 40)), [], "got shape (20, 40): put one in front, by `x[None]`"),
+        ("maps.npy", np.ones((20, 1, 8, 15)), [], "These are the first 16 signals (--batch) of (20, 1, 8, 15)."),
         ("one.npy", np.ones(36), ["--grid", "coefficients"], "must have a batch dimension"),
     ],
 )
@@ -108,12 +126,27 @@ def test_files_that_hold_no_signals_are_explained(factories, name, content, opti
     assert isinstance(result.exception, SystemExit)
 
 
+def test_one_map_is_not_cut_to_its_first_rows(factories):
+    """Where the factory says on which grid, too."""
+    np.save("one.npy", np.ones((12, 12)))
+    result = run(f"{factories}:planar", "--signals", "one.npy", "--batch", "3")
+    assert result.exit_code == 1
+    assert "must have a batch dimension" in result.output
+    assert "(12, 12)" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["{}:missing"], "has no"),
         (["{}:nothing"], "must return"),
         (["{}:bare"], "no signals"),
+        (
+            ["{}:misspelt"],
+            "arguments of equisphere.audit.audit (grid, representations, arguments, keywords, lie), got 'nonsense'.",
+        ),
+        (["{}:meddling"], "got 'rotations'. Number of rotations, training mode and seed are options of the command."),
+        (["{}:listed"], "options a dict, got (ZonalConv, Tensor, list)"),
         (["{}:sound", "--grid", "Cube"], "--grid must be"),
         (["{}:broken"], "error: the factory somebodys_models:broken failed: RuntimeError: no weights"),
         (["no_module:x"], "the module no_module failed: ZeroDivisionError"),
@@ -126,3 +159,9 @@ def test_what_is_wrong_is_explained(factories, arguments, said):
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     assert said in " ".join(result.output.split())
+
+
+def test_a_tolerance_is_not_negative(factories):
+    result = run(f"{factories}:sound", "--tolerance", "-1")
+    assert result.exit_code == 2
+    assert "--tolerance" in result.output

@@ -333,6 +333,7 @@ def test_gradients():
 SMALL = es.grids.ClenshawCurtis(nlat=17, nlon=32)
 SAMPLES = torch.ones(1, 3, 17, 32)
 FIELD = Field(4, (0, 1))
+EMPTY = r"samples must hold at least one signal, got an empty batch of shape \(0, 3, 17, 32\)\.$"
 BAD = {
     "no field": (lambda: GridConv(3, FIELD, SMALL, 0.6), "source must be an nn.Field"),
     "two band limits": (lambda: GridConv(FIELD, Field(5), SMALL, 0.6), "one band limit, got 4 and 5"),
@@ -353,7 +354,10 @@ BAD = {
     ),
     "coefficients": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(torch.ones(1, 3, 16)), "FieldSHT.*inverse"),
     "complex samples": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES + 0j), "must be real"),
-    "an empty batch": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES[:0]), r"got \(0, 3, 17, 32\)"),
+    "an empty batch": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES[:0]), EMPTY),
+    "an empty batch at nodes": (lambda: AtNodes(MagnitudeActivation(torch.relu, FIELD), SMALL)(SAMPLES[:0]), EMPTY),
+    "norm of an empty batch": (lambda: GridBatchNorm(FIELD, SMALL)(SAMPLES[:0]), EMPTY),
+    "mean of an empty batch": (lambda: GridMean(FIELD, SMALL)(SAMPLES[:0]), EMPTY),
     "another dtype": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES.double()), "convert one"),
     "NaN": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6)(SAMPLES * float("nan")), "samples must be finite"),
     "a function at nodes": (lambda: AtNodes(torch.relu, SMALL), "nonlinearity of fields.*GatedActivation"),

@@ -22,8 +22,7 @@ def of_signals(signals: Tensor, grid: object) -> Representation:
         ValueError: where the signals do not have the shape that `grid` says, or could be two things.
     """
     _checks.floating(signals, "signals")
-    if signals.numel() == 0:
-        raise ValueError(f"signals must hold at least one signal, got an empty batch of shape {tuple(signals.shape)}.")
+    _checks.some(signals, "signals")
     if isinstance(grid, Representation):
         found, what = grid.at(signals), str(grid)
     elif grid is None or grid == "coefficients":
@@ -48,8 +47,9 @@ def of_signals(signals: Tensor, grid: object) -> Representation:
         )
     if found is None:
         raise ValueError(
-            f"signals must be {what}, got shape {tuple(signals.shape)}. Samples need their grid (grid=...), and coefficients "
-            "none; other layouts have a representation: es.audit.Coefficients(dim=1), Samples(grid, dim=1), Converted, Action."
+            f"signals must be {what}, got shape {tuple(signals.shape)}. Samples need their grid (grid=..., --grid of the "
+            "command), and coefficients none; other layouts have a representation: es.audit.Coefficients(dim=1), "
+            "Samples(grid, dim=1), Converted, Action."
         )
     return found
 

@@ -1,6 +1,6 @@
 """`equisphere align`."""
 
-from math import degrees
+from math import degrees, isqrt
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,16 +34,15 @@ def align(
     not count, nor does a positive factor. A mirror image is not found. What `equisphere project` wrote is read as such.
     """
     from equisphere.align import align as find
-    from equisphere.data import read_coefficients
+    from equisphere.data import read_pair
 
-    x, y = (read_coefficients(path, bandwidth, key, poles) for path in (a, b))
-    size = min(x.shape[-1], y.shape[-1])
-    found = find(x[:, :size], y[:, :size], channels=True, peaks=peaks)
+    x, y = read_pair(a, b, bandwidth, key, poles)
+    found = find(x, y, channels=True, peaks=peaks)
     equal = int(found.count())
-    report = {
+    report: dict[str, Any] = {
         "a": str(a),
         "b": str(b),
-        "bandwidth": round(size**0.5),
+        "bandwidth": isqrt(x.shape[-1]),
         "score": float(found.score),
         "margin": float(found.margin),
         "error_degrees": degrees(float(found.error)) if torch.isfinite(found.error) else None,

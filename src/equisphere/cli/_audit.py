@@ -3,6 +3,8 @@
 import importlib
 import os
 import sys
+from collections.abc import Mapping
+from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,9 @@ from equisphere.cli._train import Data, Json
 
 if TYPE_CHECKING:
     from equisphere.audit import Report
+
+#: what a factory may say of an audit: arguments of the library's `audit` that are no options of the command
+OPTIONS = ("grid", "representations", "arguments", "keywords", "lie")
 
 
 @teaching
@@ -32,14 +37,14 @@ def audit(
             "coefficients."
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Number of signals.")] = 16,
+    batch: Annotated[int, typer.Option(min=1, help="Number of signals.")] = 16,
     training: Annotated[bool, typer.Option("--training", help="Measure in training mode.")] = False,
     random: Annotated[bool, typer.Option("--random", help="Measure a checkpoint on random signals.")] = False,
     data: Data = None,
     seed: Annotated[int, typer.Option(help="Of rotations and random signals.")] = 0,
     output: Annotated[Path | None, typer.Option(help="Write the report to this HTML file.")] = None,
     tolerance: Annotated[
-        float | None, typer.Option(help="Exit with code 1 where the error of the output is larger.")
+        float | None, typer.Option(min=0, help="Exit with code 1 where the error of the output is larger.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -64,14 +69,16 @@ def audit(
         raise ValueError(
             f"{model} makes a model but no signals: give some by --signals FILE, or let the factory return (module, signals)."
         )
-    if found.ndim < (3 if grid not in (None, "coefficients") else 2):
-        raise ValueError(
-            f"signals must have a batch dimension, (batch, ..., nlat, nlon) or (batch, ..., L*L) as the model takes them, got "
-            f"shape {tuple(found.shape)}: put one in front, by `x[None]`."
-        )
+    _check_batch(found, options.get("grid") if grid is None else grid)
     if grid is not None:
         options["grid"] = _grid(grid, found)
-    report = library.audit(network, found[:batch], rotations=rotations, training=training, seed=seed, **options)
+    first = found[:batch]
+    try:
+        report = library.audit(network, first, rotations=rotations, training=training, seed=seed, **options)
+    except ValueError as error:
+        if len(first) == len(found) or str(tuple(first.shape)) not in str(error):
+            raise
+        raise ValueError(f"{error} These are the first {batch} signals (--batch) of {tuple(found.shape)}.") from error
     _show(report, output, as_json)
     if tolerance is not None and report.total.own.worst > tolerance:
         console.print(
@@ -120,12 +127,23 @@ def _from_factory(name: str) -> tuple[nn.Module, Tensor | None, dict[str, Any]]:
     except Exception as error:  # anybody's code
         raise ValueError(f"the factory {name} failed: {type(error).__name__}: {error}") from error
     network, found, options, *rest = (*made, None, None) if isinstance(made, tuple) else (made, None, None)
-    fits = isinstance(network, nn.Module) and isinstance(found, Tensor | None) and not any(rest)
-    if not fits:
+    fits = isinstance(network, nn.Module) and isinstance(found, Tensor | None) and isinstance(options, Mapping | None)
+    if not fits or any(rest):
         raise ValueError(
-            f"{name} must return a torch.nn.Module, (module, signals) or (module, signals, options), got {type(made).__name__}."
+            f"{name} must return a torch.nn.Module, (module, signals) or (module, signals, options), options a dict, got "
+            f"{_types(made)}."
+        )
+    unknown = [option for option in options or {} if option not in OPTIONS]
+    if unknown:
+        raise ValueError(
+            f"the options of {name} must be further arguments of equisphere.audit.audit ({', '.join(OPTIONS)}), got "
+            f"{', '.join(map(repr, unknown))}. Number of rotations, training mode and seed are options of the command."
         )
     return network, found, dict(options or {})
+
+
+def _types(made: object) -> str:
+    return f"({', '.join(type(x).__name__ for x in made)})" if isinstance(made, tuple) else type(made).__name__
 
 
 def _from_checkpoint(
@@ -176,6 +194,19 @@ def _read(path: Path, network: nn.Module) -> Tensor:
         raise ValueError(f"{path} must hold one tensor of signals, got {type(found).__name__}.")
     dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
     return found if found.is_complex() else found.to(dtype)
+
+
+def _check_batch(signals: Tensor, grid: Any) -> None:
+    """Check for enough dimensions, before the first signals are taken: of one alone it would be the first rows."""
+    named = isinstance(grid, str) and grid != "coefficients"
+    nodes = 2 if named else len(getattr(grid, "shape", (1,)))
+    if grid is None and signals.ndim and isqrt(signals.shape[-1]) ** 2 != signals.shape[-1]:
+        nodes = 2  # no coefficients
+    if signals.ndim < nodes + 1:
+        raise ValueError(
+            "signals must have a batch dimension, (batch, ..., L*L), or (batch, ..., nlat, nlon) with their --grid, as the "
+            f"model takes them, got shape {tuple(signals.shape)}: put one in front, by `x[None]`."
+        )
 
 
 def _grid(name: str, signals: Tensor) -> Any:

@@ -23,7 +23,7 @@ def project(
     shells: Annotated[int, typer.Option(help="Radial functions of a cloud of points.")] = 6,
     branches: Annotated[str, typer.Option(help="What rays tell of a mesh: outer, inner, hull.")] = "outer,hull",
     variable: Annotated[str | None, typer.Option(help="Of a NetCDF file that has several.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes. Default: by the number of files.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes. Default: by the number of files.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of the cache. Default: the user's.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write a cache.")] = False,
     as_json: Json = False,

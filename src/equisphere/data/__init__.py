@@ -25,7 +25,7 @@ from equisphere.data._shape_files import SHAPE_SUFFIXES, load_shapes, read_shape
 from equisphere.data._shapes import Distortion, LabelledClouds, Shapes, SphericalClouds
 from equisphere.data._sky import MaskedSky, SimulatedSkies, fill_sky, load_sky
 from equisphere.data._source import DataError, kept
-from equisphere.data._sphere_files import read_coefficients
+from equisphere.data._sphere_files import read_coefficients, read_pair
 from equisphere.data._spherical_images import LabelledImages, SphericalImages
 from equisphere.data._splits import stratified_split
 from equisphere.data._surfaces import sample_surface
@@ -101,6 +101,7 @@ __all__ = [
     "read_healpix",
     "read_mesh",
     "read_netcdf",
+    "read_pair",
     "read_panorama",
     "read_picture",
     "read_points",

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from equisphere._files import replacing
+from equisphere import _checks
+from equisphere._files import check_folder, replacing
 from equisphere.data._project import READERS, Projected, Projection, project_file
 from equisphere.data._source import DataError
 
@@ -81,11 +82,18 @@ def project_files(
 
     Returns:
         Outcomes in the order of the files.
+
+    Raises:
+        ValueError: before any file is read, where the output or the cache cannot be a folder, or there are no workers.
     """
+    workers = _checks.positive_int(workers, "workers")
+    check_folder(Path(output), "output")
+    if cache:
+        check_folder(Path(cache), "cache")
     tasks = [(source, Path(output) / place) for source, place in files.items()]
     work = partial(_project, settings=settings, cache=Path(cache) if cache else None)
     outcomes: dict[Path, Outcome] = {}
-    for outcome in map(work, tasks) if workers <= 1 else _parallel(work, tasks, workers):
+    for outcome in map(work, tasks) if workers == 1 else _parallel(work, tasks, workers):
         outcomes[outcome.source] = outcome
         done(outcome)
     return [outcomes[source] for source, _ in tasks]

@@ -71,7 +71,8 @@ def read_panorama(path: str | Path) -> Float32[Tensor, "channels height width"]:
     if width != 2 * height:
         raise DataError(
             f"{path} is {width} x {height} pixels, and an equirectangular panorama is twice as wide as high. A picture of "
-            "a part of the surroundings is a patch: `perspective(field_of_view)` with `view_signal`."
+            "a part of the surroundings: `equisphere project --picture perspective`, or `view_signal` of "
+            "`perspective(field_of_view)` in Python."
         )
     return image
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from math import pi
+from math import degrees, isqrt, pi
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from equisphere.data._views import Gnomonic, Stereographic, perspective, view_si
 from equisphere.grids import DriscollHealy, GaussLegendre
 from equisphere.transforms import SHT, fit
 
+#: fields of view of pictures that show a part of the sphere are below these angles
+FIELDS = {"stereographic": 2 * pi, "gnomonic": pi, "perspective": pi}
 #: how a picture may lie on the sphere
-PICTURES = ("panorama", "stereographic", "gnomonic", "perspective")
+PICTURES = ("panorama", *FIELDS)
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,12 @@ class Projection:
         if self.picture not in PICTURES:
             raise ValueError(f"picture must be one of {', '.join(PICTURES)}, got {self.picture!r}.")
         check_branches(self.branches)
-        if self.picture != "panorama":
-            self.view(1.0)
+        most = FIELDS.get(self.picture)
+        if most is not None and not 0 < self.field_of_view < most:
+            raise ValueError(
+                f"field of view of a {self.picture} picture must lie between 0 and {degrees(most):g} degrees ({most:.4g} "
+                f"radians), got {degrees(self.field_of_view):g} degrees ({self.field_of_view:.4g} radians)."
+            )
 
     def view(self, aspect: float) -> Any:
         """The view of a picture of an aspect, width over height."""
@@ -170,7 +176,13 @@ def _netcdf(path: Path, settings: Projection) -> Projected:
 
 def _sensors(path: Path, settings: Projection) -> Projected:
     values, points, names = read_sensors(path)
-    return Projected(fit(values, points, settings.bandwidth), names, "sensors")
+    n, L = len(points), settings.bandwidth
+    if n < L * L:
+        raise DataError(
+            f"{path}: {n} sensors cannot determine the L*L = {L * L} coefficients of band limit {L}: lower the bandwidth to "
+            f"{isqrt(n)} at the most (half of it is comfortable). Fewer sensors need `transforms.fit` with a regularization."
+        )
+    return Projected(fit(values, points, L), names, "sensors")
 
 
 #: what reads a file, by its suffix

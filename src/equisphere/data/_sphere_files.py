@@ -14,6 +14,7 @@ from equisphere.data._clouds import cloud_coefficients, normalize_points, read_p
 from equisphere.data._image_files import IMAGE_SUFFIXES
 from equisphere.data._meshes import MESH_SUFFIXES, read_mesh
 from equisphere.data._panoramas import read_panorama
+from equisphere.data._project import Projected
 from equisphere.data._source import DataError
 from equisphere.grids import ClenshawCurtis, DriscollHealy, Grid, HEALPix
 from equisphere.transforms import SHT, accumulate
@@ -22,6 +23,17 @@ from equisphere.transforms import SHT, accumulate
 SURFACE_POINTS = 50_000
 
 Channels = Float[Tensor, "channels coefficients"]
+
+MESH, CLOUD, PROJECTED_MESH, PROJECTED_MOLECULES = (
+    "a mesh",
+    "a cloud of points",
+    "a projected mesh",
+    "projected molecules",
+)
+#: what is alike with its own kind alone; all else are signals on the sphere, whatever they were sampled on
+SHAPES = {MESH, CLOUD, PROJECTED_MESH, PROJECTED_MOLECULES}
+#: what a projected file is read as, where its kind is one of shapes
+PROJECTED = {"mesh": PROJECTED_MESH, "cloud": CLOUD, "molecules": PROJECTED_MOLECULES}
 
 
 def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, poles: bool = False) -> Channels:
@@ -46,30 +58,68 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
         DataError: where the file is missing, of another kind, or holds something else; the message names it.
         ImportError: where it is a mesh and trimesh is not installed.
     """
-    path = Path(path)
+    return _read(Path(path), bandwidth, key, poles)[0]
+
+
+def read_pair(
+    a: str | Path, b: str | Path, bandwidth: int, key: str | None = None, poles: bool = False
+) -> tuple[Channels, Channels]:
+    """Coefficients of two files that are to be compared: of one kind, with as many signals, to the lower of two band limits.
+
+    A map, a picture and coefficients are of one kind. A cloud, a mesh, and a mesh that `project_files` brought onto the sphere
+    are each of its own: their signals mean different things.
+
+    Args:
+        a: a file that `read_coefficients` reads.
+        b: another.
+        bandwidth: as there.
+        key: as there, for both.
+        poles: as there, for both.
+
+    Raises:
+        DataError: where the files are not alike, or one cannot be read.
+        ImportError: where one is a mesh and trimesh is not installed.
+    """
+    (x, kind_x), (y, kind_y) = (_read(Path(path), bandwidth, key, poles) for path in (a, b))
+    if len(x) != len(y) or (kind_x != kind_y and not SHAPES.isdisjoint((kind_x, kind_y))):
+        raise DataError(
+            f"two files that are compared must be of one kind, with as many signals: {a} was read as {kind_x} (signals: "
+            f"{len(x)}), {b} as {kind_y} (signals: {len(y)}). Give two maps, two clouds or two meshes, or what "
+            "`equisphere project` wrote of both, with the same settings."
+        )
+    size = min(x.shape[-1], y.shape[-1])
+    return x[:, :size], y[:, :size]
+
+
+def _read(path: Path, bandwidth: int, key: str | None, poles: bool) -> tuple[Channels, str]:
+    """Coefficients of a file, and what it was read as."""
+    known = ", ".join(sorted({".npy", ".npz", ".pts"} | IMAGE_SUFFIXES | MESH_SUFFIXES))
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: give a file ({known}).")
     if not path.is_file():
         raise DataError(f"there is no file {path}.")
     suffix = path.suffix.lower()
     if suffix in MESH_SUFFIXES:
-        return _surface(path, bandwidth)
+        return _surface(path, bandwidth), MESH
     if suffix in IMAGE_SUFFIXES:
         array = read_panorama(path).expand(3, -1, -1).double().numpy()
-    elif suffix == ".pts":
+        return _coefficients(array, bandwidth, poles, path)[0], "a picture"
+    if suffix == ".pts":
         array = read_points(path).numpy()
     elif suffix == ".npz" and key in (None, "coefficients") and (projected := _projected(path)) is not None:
-        return projected[:, : bandwidth**2]
+        c = projected.coefficients.double().flatten(0, -2)
+        return c[:, : bandwidth**2], PROJECTED.get(projected.kind, f"a projection ({projected.kind})")
     elif suffix in (".npy", ".npz"):
         array = _array(path, key)
     else:
-        known = ", ".join(sorted({".npy", ".npz", ".pts"} | IMAGE_SUFFIXES | MESH_SUFFIXES))
         raise DataError(f"{path} is of no kind that is read here ({known}).")
     return _coefficients(array, bandwidth, poles, path)
 
 
-def _projected(path: Path) -> Channels | None:
-    """All channels, where `project_files` wrote the file."""
+def _projected(path: Path) -> Projected | None:
+    """What `project_files` wrote, where it did."""
     try:
-        return load_projected(path).coefficients.double().flatten(0, -2)
+        return load_projected(path)
     except DataError:
         return None
 
@@ -94,26 +144,26 @@ def _array(path: Path, key: str | None) -> np.ndarray:
     return found.astype(np.float64)
 
 
-def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) -> Channels:
+def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) -> tuple[Channels, str]:
     if not np.isfinite(array).all():
         raise DataError(f"{path} holds NaN or infinite values: fill the gaps first.")
     signal = torch.from_numpy(array)
     if array.ndim == 1 and isqrt(array.size) ** 2 == array.size:
-        return signal[None, : bandwidth**2]
+        return signal[None, : bandwidth**2], "coefficients"
     if array.ndim == 2 and array.shape[1] == 3:
-        return cloud_coefficients(normalize_points(signal), bandwidth)
+        return cloud_coefficients(normalize_points(signal), bandwidth), CLOUD
     grid: Grid
     if array.ndim == 1 and array.size % 12 == 0 and isqrt(array.size // 12) ** 2 == array.size // 12:
-        grid = HEALPix(isqrt(array.size // 12))
+        grid, kind = HEALPix(isqrt(array.size // 12)), "a HEALPix map"
     elif array.ndim in (2, 3) and array.shape[-2] >= 2:
-        kind = ClenshawCurtis if poles else DriscollHealy
-        grid = kind(nlat=array.shape[-2], nlon=array.shape[-1])
+        rings = ClenshawCurtis if poles else DriscollHealy
+        grid, kind = rings(nlat=array.shape[-2], nlon=array.shape[-1]), "a map" if array.ndim == 2 else "maps"
     else:
         raise DataError(
             f"{path} must hold L*L coefficients, 12 nside^2 HEALPix pixels, points (n, 3), or maps of shape "
             f"(.., nlat, nlon), got shape {array.shape}."
         )
-    return SHT(grid, min(bandwidth, grid.bandwidth))(signal.reshape(-1, *grid.shape))
+    return SHT(grid, min(bandwidth, grid.bandwidth))(signal.reshape(-1, *grid.shape)), kind
 
 
 def _surface(path: Path, bandwidth: int) -> Channels:

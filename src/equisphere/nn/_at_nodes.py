@@ -191,13 +191,14 @@ def split(field: Field, grid: RingGrid, samples: Samples) -> list[Tensor]:
         ValueError: where these are no real samples of the field on the grid, or there are none.
     """
     _checks.real(samples, "samples")
-    if samples.ndim != 4 or tuple(samples.shape[1:]) != (field.rows, *grid.shape) or samples.numel() == 0:
+    if samples.ndim != 4 or tuple(samples.shape[1:]) != (field.rows, *grid.shape):
         rows = field.rows_in_words("real and imaginary parts")
         raise ValueError(
             f"samples must have shape (batch, {field.rows}, {grid.nlat}, {grid.nlon}): {field.rows} rows ({rows}) on the grid "
             f"{grid}, got {tuple(samples.shape)}. A complex spin signal f gives the rows f.real, then f.imag; coefficients "
             "become samples by `nn.FieldSHT(field, grid).inverse`."
         )
+    _checks.some(samples, "samples")
     parts = samples.split(field.sizes, dim=1)
     return [f.unflatten(1, (2, -1)).transpose(0, 1) if s else f for s, f in zip(field.spins, parts, strict=True)]
 

@@ -142,13 +142,14 @@ class Field:
             ValueError: where it is not real, of another shape, or an empty batch.
         """
         _checks.real(c, name)
-        if c.ndim != 3 or tuple(c.shape[1:]) != self.shape or len(c) == 0:
+        if c.ndim != 3 or tuple(c.shape[1:]) != self.shape:
             rows = self.rows_in_words("E and B")
             raise ValueError(
                 f"{name} must have shape (batch, {self.rows}, {self.bandwidth**2}): {self.rows} rows ({rows}) of band limit "
                 f"{self.bandwidth}, got {tuple(c.shape)}. A lower band limit is `c[..., : L * L]` (`nn.SpectralPool(L)`); a "
                 "complex spin signal gives two rows by `transforms.e_b_modes`."
             )
+        _checks.some(c, name)
 
 
 def checked_field(field: object, name: str = "field") -> Field:

@@ -71,7 +71,7 @@ def standard_correlation(f: Signal, psi: Kernel, grid: Grid, order: int | None =
         f: coefficients `(..., L*L)`, complex, or real ones of real scalars.
         psi: coefficients `(..., L*L)` of kernels of the same spin; leading dimensions are broadcast against those of `f`.
         grid: of rings, carries band limit L.
-        order: highest |m| of the kernel, L - 1 by default; fewer cost less.
+        order: highest |m| of the kernel, from 0 to L - 1, by default L - 1; fewer cost less.
 
     Returns:
         Samples `(..., *grid.shape)`, complex: they have no band limit.

@@ -129,7 +129,7 @@ def steerable_convolution(f: Signal, psi: Kernel, order: int) -> Complex[Tensor,
     Args:
         f: coefficients `(..., L*L)`, complex, or real ones of real scalars.
         psi: coefficients `(..., L*L)` of kernels of the same spin; leading dimensions are broadcast against those of `f`.
-        order: N, below L.
+        order: N, from 0 (the zonal part alone) to L - 1.
 
     Returns:
         `(..., 2 N + 1, L*L)`, complex: spin after spin from -N, as `spin_components` gives them.
@@ -143,7 +143,7 @@ def steerable_convolution(f: Signal, psi: Kernel, order: int) -> Complex[Tensor,
     True
     """
     f, psi, L = _pair(f, psi)
-    N = abs(_checks.spin(_checks.count(order, "order"), L, "order"))
+    N = _checks.order(order, L)
     place, scale = _columns(L, N, f.device)
     return f[..., None, :] * (psi.conj()[..., place] * scale.to(psi.real))
 
@@ -157,7 +157,7 @@ def spin_components(F: Wigner, order: int | None = None) -> Spins:
 
     Args:
         F: Wigner coefficients `(..., L (4 L^2 - 1) / 3)`, as in `SO3Transform`.
-        order: N; by default L - 1, which loses nothing.
+        order: N, from 0 to L - 1; by default L - 1, which loses nothing.
 
     Returns:
         `(..., 2 N + 1, L*L)`, complex, zero where l < |s|.
@@ -172,7 +172,7 @@ def spin_components(F: Wigner, order: int | None = None) -> Spins:
     True
     """
     L = _checks.wigner_bandwidth_of(F, "F")
-    N = L - 1 if order is None else abs(_checks.spin(_checks.count(order, "order"), L, "order"))
+    N = L - 1 if order is None else _checks.order(order, L)
     degree, m = degrees_and_orders(L)
     n = np.arange(N, -N - 1, -1)[:, None]
     begin = degree * (4 * degree**2 - 1) // 3 + (degree + m) * (2 * degree + 1) + degree
