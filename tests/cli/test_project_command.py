@@ -54,7 +54,7 @@ def test_a_field_of_view_is_refused_in_degrees(call, picture, most):
 def test_too_few_sensors_are_told_what_the_command_can_do(call, tmp_path):
     (tmp_path / "few.csv").write_text("lat,lon,t\n" + "".join(f"{10 * i},{20 * i},{i}\n" for i in range(5)))
     said = call("--no-cache", files=["few.csv"], code=1)
-    assert "5 sensors cannot determine" in said
+    assert "sensors in 5 places cannot determine" in said
     assert "lower the bandwidth to 2 at the most" in said
 
 
