@@ -179,8 +179,9 @@ def _sensors(path: Path, settings: Projection) -> Projected:
     places, L = _checks.distinct_points(points), settings.bandwidth
     if places < L * L:
         raise DataError(
-            f"{path}: sensors in {places} places cannot determine the L*L = {L * L} coefficients of band limit {L}: lower the "
-            f"bandwidth to {isqrt(places)} at the most (half of it is comfortable), or use `transforms.fit` with a regularization."
+            f"{path}: sensors in {places} places cannot determine the L*L = {L * L} coefficients of band limit {L}: lower "
+            f"the bandwidth to {isqrt(places)} at the most (half of it is comfortable). Fewer sensors need `transforms.fit` with "
+            "a regularization."
         )
     return Projected(fit(values, points, L), names, "sensors")
 
