@@ -180,8 +180,8 @@ def _sensors(path: Path, settings: Projection) -> Projected:
     if places < L * L:
         raise DataError(
             f"{path}: sensors in {places} places cannot determine the L*L = {L * L} coefficients of band limit {L}: lower "
-            f"the bandwidth to {isqrt(places)} at the most (half of it is comfortable). Fewer sensors need `transforms.fit` with "
-            "a regularization."
+            f"the bandwidth to {isqrt(places)} at the most (half of it is comfortable). Fewer need `transforms.fit` with a "
+            "regularization."
         )
     return Projected(fit(values, points, L), names, "sensors")
 
