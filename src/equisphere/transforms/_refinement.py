@@ -19,6 +19,8 @@ MAX_STEPS = 500
 
 #: condition met, times the residual: beyond, errors from percents on were seen (the condition met is a lower bound)
 UNCERTAIN = 3e-3
+#: columns whose steps are kept for it: those of a batch meet much the same
+WATCHED = 16
 
 
 def spectrum_bounds(gram: Gram, size: int, steps: int = 100) -> tuple[float, float]:
@@ -125,8 +127,8 @@ def conjugate_gradients(
         ratio = torch.where(live, following / torch.where(energy > 0, energy, 1), 0)
         direction = residual + ratio * direction
         energy = following
-        lengths.append(length.detach())
-        ratios.append(ratio.detach())
+        lengths.append(length.detach()[:WATCHED])
+        ratios.append(ratio.detach()[:WATCHED])
     left = float((energy / wanted.clamp_min(torch.finfo(right.dtype).tiny)).max().sqrt()) * tolerance
     _warn(f"to a relative residual of {left:.1g} instead of {tolerance:.1g} in {MAX_STEPS} steps")
     return x
@@ -141,7 +143,7 @@ def condition_met(lengths: list[Tensor], ratios: list[Tensor]) -> float:
     """
     if not lengths:
         return 1.0
-    a, b = torch.stack(lengths, dim=1).double(), torch.stack(ratios, dim=1).double()
+    a, b = (torch.stack(steps, dim=1).cpu().double() for steps in (lengths, ratios))
     taken = (a > 0).cumprod(1).sum(1)  # how many steps each column has made
     worst = 1.0
     for steps in taken[taken > 0].unique().tolist():
