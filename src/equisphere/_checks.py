@@ -244,8 +244,8 @@ def distinct_points(x: Tensor) -> int:
     """How many different points are among `(n, 3)`: where several samples lie in one place, they count once."""
     along = torch.tensor(
         [0.5773502691896258, -0.7390851332151607, 0.3465735902799727], dtype=torch.float64
-    )  # on no symmetry
-    return (x.detach().double().cpu() @ along).unique().numel()
+    )  # no symmetry's
+    return (x.detach().double() @ along.to(x.device)).unique().numel()
 
 
 def alike(x: Tensor, parameter: Tensor) -> None:

@@ -106,14 +106,12 @@ def conjugate_gradients(
     x = 0 * right  # NaN stays NaN: it must not end as a solution
     residual = direction = right
     energy = residual.square().sum(0)
-    wanted = energy * tolerance**2
-    floor = energy * (8 * torch.finfo(right.dtype).eps) ** 2
-    goal = torch.maximum(wanted, floor)
+    reached = max(tolerance, 8 * torch.finfo(right.dtype).eps)
+    wanted, goal = energy * tolerance**2, energy * reached**2
     lengths: list[Tensor] = []
     ratios: list[Tensor] = []
     for _ in range(MAX_STEPS):
         if not bool((energy > goal).any()):
-            reached = max(tolerance, 8 * torch.finfo(right.dtype).eps)
             if (condition := condition_met(lengths, ratios)) * reached > UNCERTAIN:
                 _warn(f"to a relative residual of {reached:.1g}, their error may be {condition:.0e} times that")
             return x
