@@ -1,8 +1,9 @@
 """Who is measured: each offers analysis and synthesis of real float32 signals on a 2b x 2b grid, as its own users call it."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -12,10 +13,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Contender:
-    """A pair of transforms between signals `(n, 2b, 2b)` and coefficients in an order of its own."""
+    """A pair of transforms between signals `(n, 2b, 2b)` and coefficients in an order of its own, and where they are to be run."""
 
     analysis: Callable[[Tensor], Tensor]
     synthesis: Callable[[Tensor], Tensor]
+    setting: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def equisphere(b: int) -> Contender:
@@ -27,22 +29,20 @@ def equisphere(b: int) -> Contender:
 
 
 def compiled(b: int) -> Contender:
-    """This library, accelerated by numba."""
+    """This library, accelerated by numba, in its backward pass too."""
+    return replace(equisphere(b), setting=accelerated)
+
+
+@contextmanager
+def accelerated() -> Iterator[None]:
+    """As a user's process is after `accelerate()`, and back."""
     import equisphere as es
 
-    sht = es.SHT(es.grids.DriscollHealy(b))
-
-    def accelerated(transform: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        def run(x: Tensor) -> Tensor:
-            es.transforms.accelerate()  # what is chosen now holds for the backward pass too
-            try:
-                return transform(x)
-            finally:
-                es.transforms.accelerate(False)
-
-        return run
-
-    return Contender(accelerated(sht), accelerated(sht.inverse))
+    es.transforms.accelerate()
+    try:
+        yield
+    finally:
+        es.transforms.accelerate(False)
 
 
 def torch_harmonics(b: int) -> Contender:
@@ -85,7 +85,7 @@ def plain(b: int) -> Contender:
 #: contender, the largest band limit at which it is measured (past it, tables or times are out of proportion), its package
 CONTENDERS = {
     "equisphere": (equisphere, 512, "equisphere"),
-    "compiled": (compiled, 256, "numba"),
+    "compiled": (compiled, 512, "numba"),
     "torch-harmonics": (torch_harmonics, 512, "torch_harmonics"),
     "e3nn": (e3nn, 32, "e3nn"),
     "plain": (plain, 128, "equisphere"),

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from math import log2
 from pathlib import Path
 
@@ -33,6 +34,16 @@ def forward_and_backward(contender: Contender, f: torch.Tensor) -> None:
     """A round trip and the gradient of its input, the gradient of its output given: no loss, which would cost all alike."""
     x = f.detach().requires_grad_()
     torch.autograd.grad(contender.synthesis(contender.analysis(x)), x, f)
+
+
+def set_for(contender: Contender, function: Callable[[], object]) -> Callable[[], None]:
+    """The function, called where the contender is to be run: forwards and backwards."""
+
+    def run() -> None:
+        with contender.setting():
+            function()
+
+    return run
 
 
 def milliseconds(function: Callable[[], object]) -> float:
@@ -82,7 +93,8 @@ def measure_memory(name: str, b: int, n: int) -> dict[str, float]:
     __import__(CONTENDERS[name][2])
     __import__("equisphere")
     if name == "compiled":  # numba's compiler needs memory of its own, once
-        forward_and_backward(CONTENDERS[name][0](4), torch.randn(99, 8, 8))
+        warm = CONTENDERS[name][0](4)
+        set_for(warm, lambda: forward_and_backward(warm, torch.randn(99, 8, 8)))()
     f = torch.randn(n, 2 * b, 2 * b)
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
     before, began = resident("VmRSS"), time.perf_counter()
@@ -90,7 +102,7 @@ def measure_memory(name: str, b: int, n: int) -> dict[str, float]:
     contender.synthesis(contender.analysis(f[:1]))
     construction = time.perf_counter() - began
     for _ in range(2):
-        forward_and_backward(contender, f)
+        set_for(contender, lambda: forward_and_backward(contender, f))()
     return {"construction_s": construction, "peak_mb": (resident("VmHWM") - before) / 2**20}
 
 
@@ -116,10 +128,14 @@ def measure(b: int, n: int, seconds: float) -> dict:
     contenders = {name: make(b) for name, make in present(b).items()}
     f = torch.randn(n, 2 * b, 2 * b)
     c = {name: contender.analysis(f).detach() for name, contender in contenders.items()}
-    tasks: dict[str, dict[str, Callable[[], object]]] = {
-        "analysis": {name: lambda x=x: x.analysis(f) for name, x in contenders.items()},
-        "synthesis": {name: lambda x=x, d=c[name]: x.synthesis(d) for name, x in contenders.items()},
-        "forward and backward": {name: lambda x=x: forward_and_backward(x, f) for name, x in contenders.items()},
+    kinds: dict[str, Callable[[str, Contender], object]] = {
+        "analysis": lambda name, x: x.analysis(f),
+        "synthesis": lambda name, x: x.synthesis(c[name]),
+        "forward and backward": lambda name, x: forward_and_backward(x, f),
+    }
+    tasks = {
+        kind: {name: set_for(x, partial(task, name, x)) for name, x in contenders.items()}
+        for kind, task in kinds.items()
     }
     row = {"b": b, "n": n, "work": work(b, n)}
     row["times"] = {task: summary(turns(functions, seconds)) for task, functions in tasks.items()}

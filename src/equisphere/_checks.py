@@ -1,6 +1,7 @@
 """Checks of what a user hands in. Each error says the invariant, what came, and the remedy."""
 
 import math
+from cmath import isfinite
 from typing import Any
 
 import torch
@@ -155,8 +156,8 @@ def readable(x: Tensor) -> bool:
 
 
 def finite(x: Tensor, name: str) -> None:
-    """Check for NaN and infinity."""
-    if readable(x) and not bool(torch.isfinite(x.detach()).all()):
+    """Check for NaN and infinity: by the sum, which is one pass, and number by number where that may have overflowed."""
+    if readable(x) and not isfinite(x.detach().sum().item()) and not bool(torch.isfinite(x.detach()).all()):
         raise ValueError(
             f"{name} must be finite, got NaN, infinite values, or numbers so large that sums of them are. Fill missing data "
             "first (for example `torch.nan_to_num(signal)`, with the gap marked in a channel of its own), and scale large ones."

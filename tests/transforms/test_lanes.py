@@ -15,6 +15,7 @@ from equisphere.transforms import _lane_engine, _lane_formulas, accelerate
 from equisphere.transforms._engine import RingEngine
 from equisphere.transforms._engines import engine_for
 from equisphere.transforms._lane_engine import LaneEngine, radices_of
+from equisphere.transforms._openmp import openmp
 from equisphere.transforms._tangent_engine import TangentEngine
 
 #: even and odd numbers of rings, with and without an equator; nodes by every radix; fewer nodes than lanes, and more
@@ -124,6 +125,8 @@ def test_who_computes():
     accelerate()
     try:
         assert isinstance(engine_for(smooth, 8)._serving(randn(64, n)), LaneEngine)
+        few = _lane_engine.FEWEST if openmp() else _lane_engine.APART * torch.get_num_threads()
+        assert isinstance(engine_for(smooth, 8)._serving(randn(64, few)), LaneEngine)
         assert isinstance(engine_for(smooth, 8)._serving(randn(64, 3)), RingEngine)
         assert isinstance(engine_for(prime, 8)._serving(randn(64, n)), RingEngine)
         assert isinstance(engine_for(smooth, 8)._serving(torch.empty(64, n, device="meta")), RingEngine)
@@ -177,7 +180,8 @@ def test_other_threads_do_where_those_of_torch_cannot_be_had(monkeypatch, thread
     assert torch.equal(engine.from_grid(f, True), whole[1])
 
 
-def test_sums_that_would_leave_the_cache_go_in_smaller_parts(monkeypatch):
+def test_threads_that_work_together_find_what_each_finds_alone(monkeypatch, threads):
+    """As they do where sums leave the cache, and on few signals."""
     grid = es.grids.GaussLegendre(nlat=10, nlon=24)
     engine = LaneEngine(grid, 10)
     c, f = randn(100, 50), randn(10, 24, 50)

@@ -113,6 +113,69 @@ def lanewise(formula: Callable[..., Any], inputs: int, outputs: int, scalars: in
     return intrinsic(unwrap(kernel))
 
 
+def _tile_sums(across: bool) -> Any:
+    """`sums(table, first, along, terms, x, start, y, to, pitch)`: four sums, y_i = sum_j t_ij x_j, for each lane of a vector.
+
+    The table is in tiles of 4 x 4 numbers, a cache line in single precision, whose rows, or `across` columns, are i; the tiles
+    from `first` on, `along` numbers apart, hold j = 0 .. 3, 4 .. 7 and so on. Rows of x and y are `pitch` numbers apart.
+
+    The sums stay in registers from the first term to the last: eight of them in vectors of 32 bytes, as many as keep two units
+    for products busy, where each term costs the loads of a vector and of four numbers.
+    """
+
+    def kernel(typingctx, table, first, along, terms, x, start, y, to, pitch):
+        def codegen(context, builder, signature, args):
+            vectors = _Lanes(context, builder, signature.args[0].dtype)
+            tiles, read, write = (_data(context, builder, signature.args[i], args[i]) for i in (0, 4, 6))
+            _, first, along, terms, _, start, _, to, pitch = args
+            sums = [cgutils.alloca_once_value(builder, ir.Constant(vectors.type, None)) for _ in range(4)]
+
+            def add(j: Any, tile: Any, u: Any) -> None:
+                value = Vector(builder, vectors.load(read, builder.add(start, builder.mul(j, pitch))))
+                for i, total in enumerate(sums):
+                    at = builder.add(builder.mul(u, I64(4)), I64(i)) if across else builder.add(u, I64(4 * i))
+                    number = builder.load(builder.gep(tiles, [builder.add(tile, at)]))
+                    product = Vector(builder, vectors.broadcast(number)) * value
+                    builder.store((Vector(builder, builder.load(total)) + product).value, total)
+
+            def tile_of(j: Any) -> Any:
+                return builder.add(first, builder.mul(builder.lshr(j, I64(2)), along))
+
+            whole = builder.and_(terms, I64(-4))
+            with cgutils.for_range_slice(builder, I64(0), whole, I64(4), I64) as (j, _):
+                tile = tile_of(j)
+                for u in range(4):
+                    add(builder.add(j, I64(u)), tile, I64(u))
+            with cgutils.for_range_slice(builder, whole, terms, I64(1), I64) as (j, _):
+                add(j, tile_of(j), builder.and_(j, I64(3)))
+            for i, total in enumerate(sums):
+                vectors.store(builder.load(total), write, builder.add(to, builder.mul(I64(i), pitch)))
+            return context.get_dummy_value()
+
+        return types.void(table, first, along, terms, x, start, y, to, pitch), codegen
+
+    return intrinsic(unwrap(kernel))
+
+
+tile_sums, tile_sums_across = _tile_sums(False), _tile_sums(True)
+
+
+def _prefetch_kernel(typingctx, x, place):
+    def codegen(context, builder, signature, args):
+        data = _data(context, builder, signature.args[0], args[0])
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
+        call = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        builder.call(call, [builder.bitcast(builder.gep(data, [args[1]]), byte), I32(0), I32(2), I32(1)])
+        return context.get_dummy_value()
+
+    return types.void(x, place), codegen
+
+
+#: `prefetch(x, place)`: have the cache line of x[place] brought nearer, to be read soon
+prefetch: Any = intrinsic(unwrap(_prefetch_kernel))
+
+
 def _signals_by_nodes(gather: bool) -> Any:
     """Kernels between rows of nodes, a signal each, and lanes: 16 signals and 16 nodes (8 and 8 in double precision).
 

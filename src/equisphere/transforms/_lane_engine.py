@@ -7,7 +7,7 @@ stays in the cache: samples are read once, coefficients written once, and no ste
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 
@@ -22,10 +22,10 @@ from equisphere.transforms._lane_formulas import CONSTANTS
 from equisphere.transforms._openmp import in_threads, openmp
 from equisphere.transforms._workspace import workspace
 
-#: signals that go together, a multiple of 16; half of it where sums of so many numbers would leave the cache
+#: signals that go together, a multiple of 16; numbers between the steps above which all threads go through them together
 LANES, MOST_SUMS = 32, 2**19
-#: signals for each thread, and band limit, from and up to which this is the faster engine
-FEWEST, LARGEST = 12, 192
+#: signals that are worth a set of lanes, signals for each thread from which threads work apart, largest band limit measured
+FEWEST, APART, LARGEST = 6, 12, 512
 
 
 class LaneEngine:
@@ -63,14 +63,15 @@ class LaneEngine:
         self._theta = theta[:north]
         self._functions = functions or (lambda m: associated_legendre(m, bandwidth, self._theta))
         self._tables: dict[torch.dtype, tuple[np.ndarray, ...]] = {}
+        self._given: dict[tuple[torch.dtype, bool], tuple[tuple[np.ndarray, ...], list[int]]] = {}
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
         """Sums over the samples of f Y_lm; `weighted` makes them the quadrature of analysis."""
-        from equisphere.transforms._lane_kernels import analysis
+        from equisphere.transforms import _lane_kernels as kernels
 
         f = f.movedim(-1, 0).contiguous()
         c = f.new_empty(self.bandwidth**2, len(f))
-        self._run(analysis, f, f.detach().numpy().reshape(-1), c.numpy().reshape(-1), len(f), weighted)
+        self._run(kernels.analysis, (kernels.rings_of, kernels.orders_of), f, c, len(f), weighted)
         return c
 
     def to_grid(
@@ -80,44 +81,46 @@ class LaneEngine:
 
         They are written to `out` where it is given, whose signals follow one another in memory.
         """
-        from equisphere.transforms._lane_kernels import synthesis
+        from equisphere.transforms import _lane_kernels as kernels
 
         c, (nlat, nlon), n = c.contiguous(), self.grid.shape, c.shape[-1]
         # no view: functions may write to it
         f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon)) if out is None else out
-        self._run(synthesis, c, c.detach().numpy().reshape(-1), f.movedim(-1, 0).numpy().reshape(-1), n, weighted)
+        self._run(kernels.synthesis, (kernels.onto_orders, kernels.onto_rings), c, f.movedim(-1, 0), n, weighted)
         return f
 
-    def _run(self, kernel: Callable, like: Tensor, x: np.ndarray, y: np.ndarray, signals: int, weighted: bool) -> None:
-        """The signals in as many parts as torch has threads, each in one of these, or where they cannot be had in others."""
+    def _run(
+        self, kernel: Callable, halves: Sequence[Callable], x: Tensor, y: Tensor, signals: int, weighted: bool
+    ) -> None:
+        """Each thread takes some signals from end to end; of few signals or large ones some rings, and then some orders."""
         from equisphere.transforms._lane_kernels import task
 
-        table, starts, weights, turns, scales = self._table(like.dtype)
-        scales = scales if not weighted else scales * weights[:, None]
-        rings = -(-len(self._theta) // 4) * 4
-        lanes = LANES if 4 * self.bandwidth * rings * LANES <= MOST_SUMS else LANES // 2
-        numbers = 2 * lanes * (2 * self.grid.nlon + 2 * self.bandwidth * rings + self.bandwidth // 2 + 5)
+        arrays, addresses = self._tables_for(x.dtype, weighted)
         threads = torch.get_num_threads()
-        lanes = min(lanes, max(16, -(-signals // threads // 16) * 16))
-        share = -(-signals // threads // lanes) * lanes
-        parts = -(-signals // share)
-        room = workspace("lanes", like, parts, numbers).numpy()
-        library = openmp() if parts > 1 else None
-        if library is not None:
-            arrays = (table, starts, self._mirrors, scales, self._radices)
-            given = [
-                x.ctypes.data, x.size, y.ctypes.data, y.size, signals, self.grid.nlat, self.bandwidth, len(self._mirrors),
-                self.grid.nlon, len(table), *(array.ctypes.data for array in arrays), len(self._radices), turns.ctypes.data,
-                room.ctypes.data, numbers, lanes, share, self._kind[0] + 2 * self._kind[1],
-            ]  # fmt: skip
-            in_threads(library, task(kernel, x.dtype, library).address, given, parts)
+        library = openmp() if threads > 1 else None
+        rings, vector = -(-len(self._theta) // 4) * 4, 64 // x.element_size()
+        large = 4 * self.bandwidth * rings * LANES > MOST_SUMS
+        together = library is not None and (large or signals < APART * threads)
+        of = 1 if together else threads
+        lanes = min(LANES, max(16, -(-signals // of // 16) * 16))
+        share = -(-signals // of // lanes) * lanes
+        parts = threads if together else -(-signals // share)
+        own = 2 * lanes * max(2 * self.grid.nlon, self.bandwidth // 2 + 5)  # two rings, or the coefficients of an order
+        each = 2 * self.bandwidth * (2 * lanes * rings + vector)
+        room = workspace("lanes", x, parts * own + (1 if together else parts) * each)
+        if library is not None and parts > 1:
+            given = [x.data_ptr(), x.numel(), y.data_ptr(), y.numel(), room.data_ptr(), own, each, int(together)]
+            rest = [signals, *addresses, lanes, self._kind[0] + 2 * self._kind[1]]
+            for last in range(0, signals, lanes) if together else (share,):
+                for step in halves if together else (kernel,):
+                    in_threads(library, task(step, arrays[0].dtype, library).address, [*given, last, *rest], parts)
             return
+        flat, to, spare = (t.detach().numpy().reshape(-1) for t in (x, y, room))
 
         def part(number: int) -> None:
-            first = number * share
+            work, sums = spare[number * own :][:own], spare[parts * own + number * each :][:each]
             kernel(
-                x, y, signals, self.grid.nlat, table, starts, self._mirrors, scales, self._radices, turns,
-                self._kind, room[number], lanes, 64 // room.itemsize, first, min(first + share, signals),
+                flat, to, signals, self.grid.nlat, *arrays, self._kind, work, sums, lanes, vector, number, parts, share
             )  # fmt: skip
 
         running = [_pool(threads, os.getpid()).submit(part, other) for other in range(1, parts)]
@@ -125,8 +128,20 @@ class LaneEngine:
         for future in running:
             future.result()
 
+    def _tables_for(self, dtype: torch.dtype, weighted: bool) -> tuple[tuple[np.ndarray, ...], list[int]]:
+        """What kernels read besides signals: arrays, and the same in integers, sizes and addresses, as `task` takes them."""
+        key = dtype, weighted
+        if key not in self._given:
+            table, starts, weights, turns, scales = self._table(dtype)
+            scales = scales * weights[:, None] if weighted else scales
+            arrays = table, starts, self._mirrors, scales, self._radices, turns
+            places = [array.ctypes.data for array in arrays]
+            sizes = [self.grid.nlat, self.bandwidth, len(self._mirrors), self.grid.nlon, table.size]
+            self._given[key] = arrays, [*sizes, *places[:5], len(self._radices), places[5]]
+        return self._given[key]
+
     def _table(self, dtype: torch.dtype) -> tuple[np.ndarray, ...]:
-        """P_lm by (order, parity), `(rows, rings)`; where each begins; weights; e^{-2 pi i k / nlon}; 1 and sqrt2 / 2."""
+        """P_lm by order and parity, in tiles of 4 x 4; where each begins; weights; e^{-2 pi i k / nlon}; 1 and sqrt2 / 2."""
         if dtype not in self._tables:
             L, rings = self.bandwidth, -(-len(self._theta) // 4) * 4
             starts, blocks, at = np.zeros((L, 2), dtype=np.int64), [], 0
@@ -135,8 +150,9 @@ class LaneEngine:
                 for parity in range(2):
                     here = values[parity::2]
                     rows = -(-len(here) // 4) * 4
-                    blocks.append(np.pad(here, ((0, rows - len(here)), (0, rings - len(self._theta)))))
-                    starts[m, parity], at = at, at + rows
+                    padded = np.pad(here, ((0, rows - len(here)), (0, rings - len(self._theta))))
+                    blocks.append(padded.reshape(rows // 4, 4, rings // 4, 4).swapaxes(1, 2).ravel())
+                    starts[m, parity], at = at, at + padded.size
             turns = np.exp(-2j * np.pi * np.arange(self.grid.nlon) / self.grid.nlon)
             scales = np.tile([1.0, np.sqrt(0.5)], (len(self._theta), 1))
             weights = self.grid.weights[: len(self._theta), 0].numpy()
@@ -168,7 +184,7 @@ def fills_lanes(x: Tensor, grid: RingGrid, bandwidth: int) -> bool:
     """Whether this engine can transform such signals (n in the last dimension), and faster than another."""
     return (
         x.device.type == "cpu"
-        and x.shape[-1] >= FEWEST * torch.get_num_threads()
+        and x.shape[-1] >= (FEWEST if openmp() is not None else APART * torch.get_num_threads())
         and bandwidth <= LARGEST
         and radices_of(grid.nlon) is not None
     )

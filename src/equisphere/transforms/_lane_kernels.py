@@ -13,13 +13,20 @@ import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
 from equisphere.transforms import _lane_formulas as formulas
-from equisphere.transforms._lane_code import for_threads, gather, lanewise, pointer, scatter
+from equisphere.transforms._lane_code import (
+    for_threads,
+    gather,
+    lanewise,
+    pointer,
+    prefetch,
+    scatter,
+    tile_sums,
+    tile_sums_across,
+)
 from equisphere.transforms._lane_fourier import compiled, fourier
 
 separated = lanewise(formulas.separated, 4, 4, 1)
 joined = lanewise(formulas.joined, 4, 4, 1)
-four_terms = lanewise(formulas.four_terms, 4, 4, 16, adds=True)
-one_term = lanewise(formulas.one_term, 1, 4, 4, adds=True)
 copy = lanewise(lambda x, _: x, 1, 1, 0)
 
 
@@ -34,26 +41,29 @@ def moved(x, start, y, to, n, W):
 
 
 @compiled
-def products(table, terms, x, start, y, to, rows, D):
-    """Rows y_a = sum_j table[a, j] x_j, a < rows (a multiple of 4), j < terms; rows of x and y have D numbers."""
-    for a in range(0, rows, 4):
-        b = to + a * D
-        targets = (b, b + D, b + 2 * D, b + 3 * D)
-        y[b : b + 4 * D] = 0
-        whole = terms // 4 * 4
-        for j in range(0, whole, 4):
-            k = start + j * D
-            factors = (
-                table[a, j], table[a, j + 1], table[a, j + 2], table[a, j + 3],
-                table[a + 1, j], table[a + 1, j + 1], table[a + 1, j + 2], table[a + 1, j + 3],
-                table[a + 2, j], table[a + 2, j + 1], table[a + 2, j + 2], table[a + 2, j + 3],
-                table[a + 3, j], table[a + 3, j + 1], table[a + 3, j + 2], table[a + 3, j + 3],
-            )  # fmt: skip
-            four_terms(x, (k, k + D, k + 2 * D, k + 3 * D), y, targets, factors, D)
-        for j in range(whole, terms):
-            one_term(
-                x, (start + j * D,), y, targets, (table[a, j], table[a + 1, j], table[a + 2, j], table[a + 3, j]), D
-            )
+def block_size(J, D, step):
+    """Numbers from the sums of an order and parity to the next: not a power of 2, for which caches have few places."""
+    return (J + 3) // 4 * 4 * D + step
+
+
+@compiled
+def products(table, first, down, along, across, terms, x, start, y, to, rows, D, step, soon, lines):
+    """Rows y_a = sum_j t_aj x_j, a < rows (a multiple of 4), j < terms; rows of x and y have D numbers.
+
+    Tiles of the table begin at `first`; those of the next rows are `down` further, of the next terms `along`, and `across`
+    says that their columns are the rows. Meanwhile `lines` cache lines from x[soon] on are fetched, for the next call.
+    """
+    done, parts = 0, D // step * (rows // 4)
+    for w in range(0, D, step):  # what a column of vectors reads stays in the first-level cache
+        for a in range(rows // 4):
+            upto = lines * (w // step * (rows // 4) + a + 1) // parts
+            for line in range(done, upto):
+                prefetch(x, soon + line * step)
+            done = upto
+            if across:
+                tile_sums_across(table, first + a * down, along, terms, x, start + w, y, to + 4 * a * D + w, D)
+            else:
+                tile_sums(table, first + a * down, along, terms, x, start + w, y, to + 4 * a * D + w, D)
 
 
 @compiled
@@ -93,84 +103,156 @@ def scattered(x, f, first, n, nlat, ring, mirror, W, nlon, step):
 
 
 @compiled
-def analysis(f, c, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, room, W, step, first, last):
-    """Coefficients of the signals first .. last-1. `room`: x, y, sums by (order, parity, ring), coefficients of an order."""
-    L, J, nlon, D = len(starts), len(mirrors), len(turns), 2 * W
-    flipped, turned = kind
-    x, y = room[: nlon * D], room[nlon * D : 2 * nlon * D]
-    sums = room[2 * nlon * D : 2 * nlon * D + 2 * L * J * D]
-    row = room[2 * nlon * D + 2 * L * J * D :]
-    for begin in range(first, last, W):
-        n = min(W, last - begin)
-        for j in range(J):
-            gathered(f, begin, n, nlat, j, mirrors[j], x, W, nlon, step)
-            z = fourier(x, y, radices, turns, 0, W)
-            mean, scale = scales[j, 0], scales[j, 1]
-            even, odd = sums[j * D : j * D + D], sums[(J + j) * D : (J + j) * D + D]
-            for w in range(W):
-                even[w], even[W + w], odd[w], odd[W + w] = mean * z[w], 0, mean * z[W + w], 0
-            for m in range(1, L):
-                a, b, e, o = m * D, (nlon - m) * D, (2 * m * J + j) * D, ((2 * m + 1) * J + j) * D
-                if turned:
-                    a, b = b, a
-                separated(z, (a, a + W, b, b + W), sums, (e, e + W, o, o + W), (scale,), W)
-        for m in range(L):
-            for parity in range(2):
-                degrees = (L - m - parity + 1) // 2
-                rows = (degrees + 3) // 4 * 4
-                start = starts[m, parity]
-                products(table[start : start + rows], J, sums, (2 * m + (parity ^ flipped)) * J * D, row, 0, rows, D)
-                for i in range(degrees):
-                    l = m + parity + 2 * i
-                    cosine = -m if turned else m
-                    moved(row, i * D, c, (l * l + l + cosine) * signals + begin, n, W)
-                    if m > 0:
-                        moved(row, i * D + W, c, (l * l + l - cosine) * signals + begin, n, W)
+def rings_to_sums(f, sums, work, begin, n, nlat, L, mirrors, scales, radices, turns, turned, W, step, first, last):
+    """Sums by (order, parity) of n signals on the rings first .. last-1 and their mirror images. `work`: two rings."""
+    J, nlon, D = len(mirrors), len(turns), 2 * W
+    x, y, block = work[: nlon * D], work[nlon * D : 2 * nlon * D], block_size(J, D, step)
+    for j in range(first, last):
+        gathered(f, begin, n, nlat, j, mirrors[j], x, W, nlon, step)
+        z = fourier(x, y, radices, turns, 0, W)
+        mean, scale = scales[j, 0], scales[j, 1]
+        even, odd = sums[j * D : j * D + D], sums[block + j * D : block + j * D + D]
+        for w in range(W):
+            even[w], even[W + w], odd[w], odd[W + w] = mean * z[w], 0, mean * z[W + w], 0
+        for m in range(1, L):
+            a, b, e, o = m * D, (nlon - m) * D, 2 * m * block + j * D, (2 * m + 1) * block + j * D
+            if turned:
+                a, b = b, a
+            separated(z, (a, a + W, b, b + W), sums, (e, e + W, o, o + W), (scale,), W)
 
 
 @compiled
-def synthesis(c, f, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, room, W, step, first, last):
-    """The transpose of `analysis`: samples of the signals first .. last-1."""
-    L, J, nlon, D = len(starts), len(mirrors), len(turns), 2 * W
-    rings = (J + 3) // 4 * 4
+def sums_to_coefficients(sums, c, row, begin, n, signals, table, starts, J, kind, W, step, first, every):
+    """Coefficients of n signals, of the orders first, first + every and so on. `row`: those of an order and parity."""
+    L, D = len(starts), 2 * W
     flipped, turned = kind
-    x, y = room[: nlon * D], room[nlon * D : 2 * nlon * D]
-    sums = room[2 * nlon * D : 2 * nlon * D + 2 * L * rings * D]
-    row = room[2 * nlon * D + 2 * L * rings * D :]
-    for begin in range(first, last, W):
-        n = min(W, last - begin)
-        for m in range(L):
-            for parity in range(2):
-                degrees = (L - m - parity + 1) // 2
-                for i in range(degrees):
-                    l = m + parity + 2 * i
-                    cosine = -m if turned else m
-                    moved(c, (l * l + l + cosine) * signals + begin, row, i * D, n, W)
-                    moved(
-                        c, (l * l + l - cosine) * signals + begin, row, i * D + W, n, W
-                    )  # for m = 0 the same once more
-                start = starts[m, parity]
-                to = (2 * m + (parity ^ flipped)) * rings * D
-                products(table[start : start + degrees].T, degrees, row, 0, sums, to, rings, D)
-        for j in range(J):
-            mean, scale = scales[j, 0], scales[j, 1]
-            even, odd = sums[j * D : j * D + D], sums[(rings + j) * D : (rings + j) * D + D]
-            for w in range(W):
-                x[w], x[W + w] = mean * even[w], mean * odd[w]
-            x[L * D : (nlon - L + 1) * D] = 0
-            for m in range(1, L):
-                a, b = m * D, (nlon - m) * D
-                e, o = (2 * m * rings + j) * D, ((2 * m + 1) * rings + j) * D
-                if turned:
-                    a, b = b, a
-                joined(sums, (e, e + W, o, o + W), x, (a, a + W, b, b + W), (scale,), W)
-            z = fourier(x, y, radices, turns, W, W)
-            scattered(z, f, begin, n, nlat, j, mirrors[j], W, nlon, step)
+    block, tiles = block_size(J, D, step), (J + 3) // 4
+    for m in range(first, L, every):
+        for parity in range(2):
+            degrees = (L - m - parity + 1) // 2
+            rows = (degrees + 3) // 4 * 4
+            then = 2 * m + (1 ^ flipped) if parity == 0 else 2 * (m + every) + flipped
+            lines = J * D // step if then < 2 * L else 0
+            products(
+                table, starts[m, parity], 16 * tiles, 16, False, J, sums, (2 * m + (parity ^ flipped)) * block,
+                row, 0, rows, D, step, then * block, lines,
+            )  # fmt: skip
+            for i in range(degrees):
+                l = m + parity + 2 * i
+                cosine = -m if turned else m
+                moved(row, i * D, c, (l * l + l + cosine) * signals + begin, n, W)
+                if m > 0:
+                    moved(row, i * D + W, c, (l * l + l - cosine) * signals + begin, n, W)
+
+
+@compiled
+def coefficients_to_sums(c, sums, row, begin, n, signals, table, starts, J, kind, W, step, first, every):
+    """The transpose of `sums_to_coefficients`."""
+    L, D = len(starts), 2 * W
+    flipped, turned = kind
+    block, tiles = block_size(J, D, step), (J + 3) // 4
+    for m in range(first, L, every):
+        for parity in range(2):
+            degrees = (L - m - parity + 1) // 2
+            for i in range(degrees):
+                l = m + parity + 2 * i
+                cosine = -m if turned else m
+                moved(c, (l * l + l + cosine) * signals + begin, row, i * D, n, W)
+                # for m = 0 the same once more
+                moved(c, (l * l + l - cosine) * signals + begin, row, i * D + W, n, W)
+            products(
+                table, starts[m, parity], 16, 16 * tiles, True, degrees, row, 0,
+                sums, (2 * m + (parity ^ flipped)) * block, 4 * tiles, D, step, 0, 0,
+            )  # fmt: skip
+
+
+@compiled
+def sums_to_rings(sums, f, work, begin, n, nlat, L, mirrors, scales, radices, turns, turned, W, step, first, last):
+    """The transpose of `rings_to_sums`."""
+    J, nlon, D = len(mirrors), len(turns), 2 * W
+    x, y, block = work[: nlon * D], work[nlon * D : 2 * nlon * D], block_size(J, D, step)
+    for j in range(first, last):
+        mean, scale = scales[j, 0], scales[j, 1]
+        even, odd = sums[j * D : j * D + D], sums[block + j * D : block + j * D + D]
+        for w in range(W):
+            x[w], x[W + w] = mean * even[w], mean * odd[w]
+        x[L * D : (nlon - L + 1) * D] = 0
+        for m in range(1, L):
+            a, b, e, o = m * D, (nlon - m) * D, 2 * m * block + j * D, (2 * m + 1) * block + j * D
+            if turned:
+                a, b = b, a
+            joined(sums, (e, e + W, o, o + W), x, (a, a + W, b, b + W), (scale,), W)
+        z = fourier(x, y, radices, turns, W, W)
+        scattered(z, f, begin, n, nlat, j, mirrors[j], W, nlon, step)
+
+
+@compiled
+def analysis(
+    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, share
+):
+    """Coefficients of each part of `share` signals that falls to thread `number` of so many."""
+    L, J = len(starts), len(mirrors)
+    for first in range(number * share, signals, of * share):
+        for begin in range(first, min(first + share, signals), W):
+            n = min(W, signals - begin)
+            rings_to_sums(x, sums, work, begin, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, 0, J)
+            sums_to_coefficients(sums, y, work, begin, n, signals, table, starts, J, kind, W, step, 0, 1)
+
+
+@compiled
+def synthesis(
+    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, share
+):
+    """The transpose of `analysis`: samples of these signals."""
+    L, J = len(starts), len(mirrors)
+    for first in range(number * share, signals, of * share):
+        for begin in range(first, min(first + share, signals), W):
+            n = min(W, signals - begin)
+            coefficients_to_sums(x, sums, work, begin, n, signals, table, starts, J, kind, W, step, 0, 1)
+            sums_to_rings(sums, y, work, begin, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, 0, J)
+
+
+@compiled
+def rings_of(
+    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, begin
+):
+    """Sums of signals begin .. begin + W - 1, which all threads have in common, on the rings that fall to this one."""
+    L, J, n = len(starts), len(mirrors), min(W, signals - begin)
+    first, last = J * number // of, J * (number + 1) // of
+    rings_to_sums(x, sums, work, begin, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, first, last)
+
+
+@compiled
+def orders_of(
+    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, begin
+):
+    """Their coefficients, of the orders that fall to this thread."""
+    n = min(W, signals - begin)
+    sums_to_coefficients(sums, y, work, begin, n, signals, table, starts, len(mirrors), kind, W, step, number, of)
+
+
+@compiled
+def onto_orders(
+    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, begin
+):
+    """The transpose of `orders_of`."""
+    n = min(W, signals - begin)
+    coefficients_to_sums(x, sums, work, begin, n, signals, table, starts, len(mirrors), kind, W, step, number, of)
+
+
+@compiled
+def onto_rings(
+    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, begin
+):
+    """The transpose of `rings_of`."""
+    L, J, n = len(starts), len(mirrors), min(W, signals - begin)
+    first, last = J * number // of, J * (number + 1) // of
+    sums_to_rings(sums, y, work, begin, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, first, last)
 
 
 @cache
 def task(kernel, dtype, library):
-    """A function of C that runs a kernel in each thread of an OpenMP library that calls it, on its share of the signals.
+    """A function of C that runs a kernel in each thread of an OpenMP library that calls it, on its share of the work.
 
     It is given the address of integers: those of `LaneEngine._run`, arrays as addresses.
     """
@@ -178,23 +260,23 @@ def task(kernel, dtype, library):
     kind = numba.from_dtype(dtype)
 
     def run(given):
-        a = carray(given, 22, np.int64)
+        a = carray(given, 24, np.int64)
         x, y = carray(pointer(a[0]), a[1], kind), carray(pointer(a[2]), a[3], kind)
-        signals, nlat, L, J, nlon, rows = a[4], a[5], a[6], a[7], a[8], a[9]
-        table = carray(pointer(a[10]), (rows, (J + 3) // 4 * 4), kind)
-        starts = carray(pointer(a[11]), (L, 2), np.int64)
-        mirrors = carray(pointer(a[12]), J, np.int64)
-        scales = carray(pointer(a[13]), (J, 2), kind)
-        radices = carray(pointer(a[14]), a[15], np.int64)
-        turns = carray(pointer(a[16]), (nlon, 2), kind)
-        numbers, W, share, flags = a[18], a[19], a[20], a[21]
-        which = (flags & 1, flags >> 1)
-        step = 64 // x.itemsize
-        room = carray(pointer(a[17]), (threads(), numbers), kind)[number()]
-        for part in range(number(), (signals + share - 1) // share, threads()):
-            first, last = part * share, min(part * share + share, signals)
-            kernel(
-                x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, which, room, W, step, first, last
-            )  # fmt: skip
+        room, own, each, common, last = a[4], a[5], a[6], a[7], a[8]
+        signals, nlat, L, J, nlon = a[9], a[10], a[11], a[12], a[13]
+        table = carray(pointer(a[15]), a[14], kind)
+        starts = carray(pointer(a[16]), (L, 2), np.int64)
+        mirrors = carray(pointer(a[17]), J, np.int64)
+        scales = carray(pointer(a[18]), (J, 2), kind)
+        radices = carray(pointer(a[19]), a[20], np.int64)
+        turns = carray(pointer(a[21]), (nlon, 2), kind)
+        W, flags = a[22], a[23]
+        me, of, size = number(), threads(), x.itemsize
+        work = carray(pointer(room + me * own * size), own, kind)
+        sums = carray(pointer(room + (of * own + (0 if common else me) * each) * size), each, kind)
+        kernel(
+            x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, (flags & 1, flags >> 1), work, sums,
+            W, 64 // size, me, of, last,
+        )  # fmt: skip
 
     return for_threads(run)
