@@ -54,13 +54,18 @@ def milliseconds(function: Callable[[], object]) -> float:
 
 
 def turns(functions: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
-    """Times of each function, called in turn: 5 rounds at least, 40 at most, about so many seconds."""
+    """Times of each function, called in turn: 5 rounds at least, 40 at most, about so many seconds.
+
+    In its turn each is called twice and timed the second time, as in a training loop: not while it finds what others left in
+    the caches.
+    """
     for function in functions.values():
         function()
     out: dict[str, list[float]] = {name: [] for name in functions}
     began, rounds = time.perf_counter(), 0
     while rounds < 5 or (rounds < 40 and time.perf_counter() - began < seconds):
         for name, function in functions.items():
+            function()
             out[name].append(milliseconds(function))
         rounds += 1
     return out

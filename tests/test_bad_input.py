@@ -232,6 +232,8 @@ def test_a_wrong_number_of_channels_is_no_missing_dimension():
         layer(torch.randn(5, 2, 16))
     with pytest.raises(ValueError, match=r"missing dimension by `c\[None\]`"):
         layer(torch.randn(3, 16))
+    with pytest.raises(ValueError, match=r"28 is no number L\*L of coefficients.*image_coefficients"):
+        layer(torch.zeros(2, 28, 28))
 
 
 def test_samples_given_for_coefficients_lack_no_dimension():

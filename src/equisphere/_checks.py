@@ -118,15 +118,15 @@ def features_of(x: Tensor, channels: int, name: str = "coefficients") -> None:
     """Check real features `(batch, channels, L*L)`."""
     real(x, name)
     if x.ndim != 3 or x.shape[1] != channels:
-        if x.ndim == 3:
+        become = "become coefficients first, by `es.SHT(grid)(samples)`, images by `es.data.image_coefficients(images, L)`."
+        if x.ndim == 3 and math.isqrt(x.shape[2]) ** 2 != x.shape[2]:
+            remedy = f"{x.shape[2]} is no number L*L of coefficients. Samples on a grid {become}"
+        elif x.ndim == 3:
             remedy = f"The layer was built for {channels} channels, and there are {x.shape[1]}."
         elif x.ndim < 3:
             remedy = "Add a missing dimension by `c[None]` (batch) or `c[:, None]` (channel)."
         else:
-            remedy = (
-                "There are too many dimensions. Samples on a grid become coefficients first, by `es.SHT(grid)(samples)`, "
-                "images by `es.data.image_coefficients(images, L)`."
-            )
+            remedy = f"There are too many dimensions. Samples on a grid {become}"
         raise ValueError(f"{name} must have shape (batch, {channels}, L*L), got {tuple(x.shape)}. {remedy}")
 
 

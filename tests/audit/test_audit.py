@@ -302,6 +302,7 @@ def test_what_cannot_be_audited_is_explained():
         ({"signals": torch.zeros(0, 2, 64)}, "at least one signal"),
         ({"representations": {"nothing": audit.Invariant()}}, "matches no module"),
         ({"representations": {"0": "samples"}}, "must be a representation"),
+        ({"representations": 3}, "must be a dictionary"),
         ({"representations": {"0": audit.Samples(GRID)}}, "cannot be"),
         ({"model": nn.Sequential(es.nn.ZonalConv(2, 2, 8), Nan())}, "'1'"),
     ):

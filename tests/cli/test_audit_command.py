@@ -106,6 +106,7 @@ def test_signals_of_numpy_come_in_the_dtype_of_the_model(factories):
     ("name", "content", "options", "said"),
     [
         ("gone.pt", None, [], "there is no file gone.pt"),
+        (".", None, [], "is a folder: give a file of signals"),
         ("a.txt", b"hello", [], "a.txt cannot be read as signals"),
         ("a.npy", b"hello", [], "a.npy cannot be read as signals"),
         ("one.npy", np.ones((12, 12)), ["--grid", "DriscollHealy"], "must have a batch dimension"),

@@ -71,6 +71,11 @@ class Guess:
         self, model: nn.Module, signals: Tensor, source: Representation, given: Mapping[str, Given] | None
     ) -> None:
         self.source, self.ndim, self.modules = source, signals.ndim, dict(model.named_modules())
+        if given is not None and not isinstance(given, Mapping):
+            raise ValueError(
+                "representations must be a dictionary from names of modules to representations, got "
+                f"{type(given).__name__}: for example {{'head.*': Invariant()}}."
+            )
         self.given = dict(given or {})
         for pattern, value in self.given.items():
             sides = value if isinstance(value, tuple) else (value, value)

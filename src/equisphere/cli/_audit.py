@@ -177,7 +177,8 @@ def _from_checkpoint(
 def _read(path: Path, network: nn.Module) -> Tensor:
     """Signals of a file, real ones in the dtype of the network: NumPy makes float64 unless told otherwise."""
     if not path.is_file():
-        raise ValueError(f"there is no file {path}.")
+        kind = f"{path} is a folder: give a file" if path.is_dir() else f"there is no file {path}: give one"
+        raise ValueError(f"{kind} of signals, .npy, .npz or what torch.save wrote.")
     try:
         found: Any
         if path.suffix in (".npy", ".npz"):
