@@ -144,9 +144,10 @@ class LaneEngine:
         """P_lm by order and parity, in tiles of 4 x 4; where each begins; weights; e^{-2 pi i k / nlon}; 1 and sqrt2 / 2."""
         if dtype not in self._tables:
             L, rings = self.bandwidth, -(-len(self._theta) // 4) * 4
+            kind = np.float64 if dtype == torch.float64 else np.float32
             starts, blocks, at = np.zeros((L, 2), dtype=np.int64), [], 0
             for m in range(L):
-                values = self._functions(m)[:, : len(self._theta)]
+                values = self._functions(m)[:, : len(self._theta)].astype(kind)
                 for parity in range(2):
                     here = values[parity::2]
                     rows = -(-len(here) // 4) * 4
@@ -156,7 +157,6 @@ class LaneEngine:
             turns = np.exp(-2j * np.pi * np.arange(self.grid.nlon) / self.grid.nlon)
             scales = np.tile([1.0, np.sqrt(0.5)], (len(self._theta), 1))
             weights = self.grid.weights[: len(self._theta), 0].numpy()
-            kind = np.float64 if dtype == torch.float64 else np.float32
             table, weights, turns, scales = (
                 np.ascontiguousarray(x, dtype=kind)
                 for x in (np.concatenate(blocks), weights, np.stack((turns.real, turns.imag), axis=1), scales)
