@@ -19,7 +19,7 @@ from equisphere.transforms._openmp import openmp
 from equisphere.transforms._tangent_engine import TangentEngine
 
 #: even and odd numbers of rings, with and without an equator; nodes by every radix; fewer nodes than lanes, and more
-SHAPES = [(4, 4), (9, 15), (12, 12), (13, 60), (20, 36), (8, 100), (16, 32), (2, 3), (1, 1)]
+SHAPES = [(4, 4), (9, 15), (12, 12), (13, 60), (20, 36), (8, 100), (16, 32), (10, 84), (2, 3), (1, 1)]
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def accelerate(on: bool = True) -> None:
 
     So are the products of `nn.DirectionalActivation`. Transforms then take a half to a third of the time on a CPU
     (docs/benchmarks.md). What is transformed on other devices, in batches too small to fill the lanes of vector registers,
-    or on rings whose number of nodes has other prime factors than 2, 3 and 5, is transformed as before. Results agree with
+    or on rings whose number of nodes has other prime factors than 2, 3, 5 and 7, is transformed as before. Results agree with
     those of torch to rounding, not to the bit. Compilation takes some seconds at first use in a process; set the
     environment variable NUMBA_CACHE_DIR to a folder to pay once. EQUISPHERE_ACCELERATE=1 in the environment does the same
     as a call, for commands and processes that they start.

@@ -39,7 +39,7 @@ class LaneEngine:
         turned: whether they meet e_m'(phi) / m in place of e_m(phi), the waves of the order.
 
     Raises:
-        ValueError: where the number of nodes of a ring has other prime factors than 2, 3 and 5.
+        ValueError: where the number of nodes of a ring has other prime factors than 2, 3, 5 and 7.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class LaneEngine:
         self.grid, self.bandwidth, self._kind = grid, bandwidth, (int(odd), int(turned))
         radices = radices_of(grid.nlon)
         if radices is None:
-            raise ValueError(f"compiled transforms need rings of 2^a 3^b 5^c nodes, got {grid.nlon}.")
+            raise ValueError(f"compiled transforms need rings of 2^a 3^b 5^c 7^d nodes, got {grid.nlon}.")
         self._radices = np.array(radices, dtype=np.int64)
         theta = grid.colatitudes.numpy()
         north = int(np.sum(theta <= np.pi / 2 + 1e-9))
@@ -167,9 +167,9 @@ class LaneEngine:
 
 @cache
 def radices_of(n: int) -> tuple[int, ...] | None:
-    """The passes of a Fourier transform of length n, or None where it has another prime factor than 2, 3 and 5.
+    """The passes of a Fourier transform of length n, or None where it has another prime factor than 2, 3, 5 and 7.
 
-    >>> radices_of(96), radices_of(14)
+    >>> radices_of(96), radices_of(22)
     ((4, 4, 2, 3), None)
     """
     out: list[int] = []

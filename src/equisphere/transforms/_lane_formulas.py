@@ -5,7 +5,7 @@ numbers are pairs (real, imaginary), one after the other in a list.
 """
 
 from collections.abc import Sequence
-from math import cos, pi, sin, sqrt
+from math import cos, pi, sin
 from typing import Any
 
 Numbers = list[Any]
@@ -22,15 +22,6 @@ def butterfly2(z: Sequence[Any], turns: Sequence[Any]) -> Numbers:
     return [ar + br, ai + bi, *turned(ar - br, ai - bi, *turns)]
 
 
-def butterfly3(z: Sequence[Any], turns: Sequence[Any]) -> Numbers:
-    """Length 3: with w = e^{-2 pi i / 3}, w + w^2 = -1 and w - w^2 = -i sqrt3."""
-    half, root = turns[4], turns[5]  # 1/2 and sqrt3 / 2, as numbers of the right kind
-    ar, ai, br, bi, cr, ci = z
-    sr, si, dr, di = br + cr, bi + ci, (br - cr) * root, (bi - ci) * root
-    mr, mi = ar - sr * half, ai - si * half
-    return [ar + sr, ai + si, *turned(mr + di, mi - dr, *turns[:2]), *turned(mr - di, mi + dr, *turns[2:4])]
-
-
 def butterfly4(z: Sequence[Any], turns: Sequence[Any]) -> Numbers:
     """Length 4: e^{-2 pi i / 4} = -i costs no product."""
     ar, ai, br, bi, cr, ci, dr, di = z
@@ -45,32 +36,38 @@ def butterfly4(z: Sequence[Any], turns: Sequence[Any]) -> Numbers:
     ]
 
 
-def butterfly5(z: Sequence[Any], turns: Sequence[Any]) -> Numbers:
-    """Length 5: pairs k and 5 - k share their cosines, and their sines but for the sign."""
-    c1, s1, c2, s2 = turns[8:]  # cos and sin of 2 pi / 5 and 4 pi / 5
-    ar, ai, br, bi, cr, ci, dr, di, er, ei = z
-    pr, pi_, qr, qi = br + er, bi + ei, cr + dr, ci + di
-    ur, ui, vr, vi = br - er, bi - ei, cr - dr, ci - di
-    mr, mi = ar + pr * c1 + qr * c2, ai + pi_ * c1 + qi * c2
-    nr, ni = ar + pr * c2 + qr * c1, ai + pi_ * c2 + qi * c1
-    xr, xi = ui * s1 + vi * s2, ur * s1 + vr * s2
-    yr, yi = ui * s2 - vi * s1, ur * s2 - vr * s1
-    return [
-        ar + pr + qr,
-        ai + pi_ + qi,
-        *turned(mr + xr, mi - xi, *turns[:2]),
-        *turned(nr + yr, ni - yi, *turns[2:4]),
-        *turned(nr - yr, ni + yi, *turns[4:6]),
-        *turned(mr - xr, mi + xi, *turns[6:8]),
-    ]
+def butterfly_odd(z: Sequence[Any], turns: Sequence[Any]) -> Numbers:
+    """Odd lengths r: terms j and r - j share their cosines, and their sines but for the sign; so do the sums k and r - k."""
+    r = len(z) // 2
+    half, constants = r // 2, turns[2 * (r - 1) :]  # cos and sin of 2 pi j / r
+    pairs = [[z[2 * j], z[2 * j + 1], z[2 * (r - j)], z[2 * (r - j) + 1]] for j in range(1, half + 1)]
+    sums = [(ar + br, ai + bi) for ar, ai, br, bi in pairs]
+    differences = [(ar - br, ai - bi) for ar, ai, br, bi in pairs]
+    out: list[Numbers] = [[z[0], z[1]], *([] for _ in range(r - 1))]
+    for sr, si in sums:
+        out[0] = [out[0][0] + sr, out[0][1] + si]
+    for k in range(1, half + 1):
+        (mr, mi), (xr, xi) = (z[0], z[1]), (None, None)
+        for j in range(1, half + 1):
+            at = j * k % r
+            c, s = constants[2 * min(at, r - at) - 2], constants[2 * min(at, r - at) - 1]
+            (sr, si), (dr, di) = sums[j - 1], differences[j - 1]
+            mr, mi, yr, yi = mr + sr * c, mi + si * c, di * s, dr * s
+            if xr is None:
+                xr, xi = yr, yi  # of j = 1, whose angle is below pi: no sign to turn
+            else:
+                xr, xi = (xr + yr, xi + yi) if at <= half else (xr - yr, xi - yi)
+        out[k] = turned(mr + xr, mi - xi, *turns[2 * k - 2 : 2 * k])
+        out[r - k] = turned(mr - xr, mi + xi, *turns[2 * (r - k) - 2 : 2 * (r - k)])
+    return [number for pair in out for number in pair]
 
 
-#: numbers that butterflies want beside their turns
+butterfly3 = butterfly5 = butterfly7 = butterfly_odd
+
+#: numbers that butterflies want beside their turns: of odd lengths r, cos and sin of 2 pi j / r for j up to half of it
 CONSTANTS: dict[int, tuple[float, ...]] = {
-    2: (),
-    3: (0.5, sqrt(0.75)),
-    4: (),
-    5: (cos(2 * pi / 5), sin(2 * pi / 5), cos(4 * pi / 5), sin(4 * pi / 5)),
+    r: tuple(wave(2 * pi * j / r) for j in range(1, r // 2 + 1) for wave in (cos, sin)) if r % 2 else ()
+    for r in (2, 3, 4, 5, 7)
 }
 
 

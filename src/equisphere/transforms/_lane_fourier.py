@@ -1,4 +1,4 @@
-"""The Fourier transform of signals in lanes, by Stockham's passes of radix 2, 3, 4 and 5, compiled by numba.
+"""The Fourier transform of signals in lanes, by Stockham's passes of radix 2, 3, 4, 5 and 7, compiled by numba.
 
 `D = 2 W` numbers stand together: the real parts of W signals, then their imaginary parts.
 """
@@ -23,7 +23,8 @@ butterfly2 = lanewise(formulas.butterfly2, 4, 4, 2)
 butterfly3 = lanewise(formulas.butterfly3, 6, 6, 6)
 butterfly4 = lanewise(formulas.butterfly4, 8, 8, 6)
 butterfly5 = lanewise(formulas.butterfly5, 10, 10, 12)
-F3, F5 = formulas.CONSTANTS[3], formulas.CONSTANTS[5]
+butterfly7 = lanewise(formulas.butterfly7, 14, 14, 18)
+F3, F5, F7 = (formulas.CONSTANTS[r] for r in (3, 5, 7))
 
 
 @compiled
@@ -42,9 +43,9 @@ def pass2(x, y, n, s, turns, re, W):
 @compiled
 def pass3(x, y, n, s, turns, re, W):
     im, D, t = W - re, 2 * W, len(turns) // n
-    half, root = turns.dtype.type(F3[0]), turns.dtype.type(F3[1])
+    c1, s1 = turns.dtype.type(F3[0]), turns.dtype.type(F3[1])
     for p in range(n // 3):
-        factors = (turns[p * t, 0], turns[p * t, 1], turns[2 * p * t, 0], turns[2 * p * t, 1], half, root)
+        factors = (turns[p * t, 0], turns[p * t, 1], turns[2 * p * t, 0], turns[2 * p * t, 1], c1, s1)
         for q in range(s):
             a, b, g, h = (q + s * p) * D, (q + s * 3 * p) * D, s * (n // 3) * D, s * D
             butterfly3(
@@ -92,6 +93,28 @@ def pass5(x, y, n, s, turns, re, W):
 
 
 @compiled
+def pass7(x, y, n, s, turns, re, W):
+    im, D, t = W - re, 2 * W, len(turns) // n
+    kind = turns.dtype.type
+    c1, s1, c2, s2, c3, s3 = kind(F7[0]), kind(F7[1]), kind(F7[2]), kind(F7[3]), kind(F7[4]), kind(F7[5])
+    for p in range(n // 7):
+        factors = (
+            turns[p * t, 0], turns[p * t, 1], turns[2 * p * t, 0], turns[2 * p * t, 1],
+            turns[3 * p * t, 0], turns[3 * p * t, 1], turns[4 * p * t, 0], turns[4 * p * t, 1],
+            turns[5 * p * t, 0], turns[5 * p * t, 1], turns[6 * p * t, 0], turns[6 * p * t, 1], c1, s1, c2, s2, c3, s3,
+        )  # fmt: skip
+        for q in range(s):
+            a, b, g, h = (q + s * p) * D, (q + s * 7 * p) * D, s * (n // 7) * D, s * D
+            butterfly7(
+                x, (a + re, a + im, a + g + re, a + g + im, a + 2 * g + re, a + 2 * g + im, a + 3 * g + re, a + 3 * g + im,
+                    a + 4 * g + re, a + 4 * g + im, a + 5 * g + re, a + 5 * g + im, a + 6 * g + re, a + 6 * g + im),
+                y, (b + re, b + im, b + h + re, b + h + im, b + 2 * h + re, b + 2 * h + im, b + 3 * h + re, b + 3 * h + im,
+                    b + 4 * h + re, b + 4 * h + im, b + 5 * h + re, b + 5 * h + im, b + 6 * h + re, b + 6 * h + im),
+                factors, W,
+            )  # fmt: skip
+
+
+@compiled
 def fourier(x, y, radices, turns, re, W):
     """Sums over k of x_k e^{-2 pi i mk / n}, by Stockham's passes between two arrays; returns where they end, x or y.
 
@@ -105,8 +128,10 @@ def fourier(x, y, radices, turns, re, W):
             pass2(x, y, n, s, turns, re, W)
         elif radix == 3:
             pass3(x, y, n, s, turns, re, W)
-        else:
+        elif radix == 5:
             pass5(x, y, n, s, turns, re, W)
+        else:
+            pass7(x, y, n, s, turns, re, W)
         x, y = y, x
         n, s = n // radix, s * radix
     return x
