@@ -7,7 +7,7 @@ stays in the cache: samples are read once, coefficients written once, and no ste
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 
@@ -67,11 +67,11 @@ class LaneEngine:
 
     def from_grid(self, f: Float[Tensor, "nlat nlon n"], weighted: bool) -> Float[Tensor, "coefficients n"]:
         """Sums over the samples of f Y_lm; `weighted` makes them the quadrature of analysis."""
-        from equisphere.transforms import _lane_kernels as kernels
+        from equisphere.transforms._lane_kernels import analysis
 
         f = f.movedim(-1, 0).contiguous()
         c = f.new_empty(self.bandwidth**2, len(f))
-        self._run(kernels.analysis, (kernels.rings_of, kernels.orders_of), f, c, len(f), weighted)
+        self._run(analysis, f, c, len(f), weighted)
         return c
 
     def to_grid(
@@ -81,17 +81,15 @@ class LaneEngine:
 
         They are written to `out` where it is given, whose signals follow one another in memory.
         """
-        from equisphere.transforms import _lane_kernels as kernels
+        from equisphere.transforms._lane_kernels import synthesis
 
         c, (nlat, nlon), n = c.contiguous(), self.grid.shape, c.shape[-1]
         # no view: functions may write to it
         f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon)) if out is None else out
-        self._run(kernels.synthesis, (kernels.onto_orders, kernels.onto_rings), c, f.movedim(-1, 0), n, weighted)
+        self._run(synthesis, c, f.movedim(-1, 0), n, weighted)
         return f
 
-    def _run(
-        self, kernel: Callable, halves: Sequence[Callable], x: Tensor, y: Tensor, signals: int, weighted: bool
-    ) -> None:
+    def _run(self, kernel: Callable, x: Tensor, y: Tensor, signals: int, weighted: bool) -> None:
         """Each thread takes some signals from end to end; of few signals or large ones some rings, and then some orders."""
         from equisphere.transforms._lane_kernels import task
 
@@ -109,19 +107,34 @@ class LaneEngine:
         each = 2 * self.bandwidth * (2 * lanes * rings + vector)
         room = workspace("lanes", x, parts * own + (1 if together else parts) * each)
         if library is not None and parts > 1:
-            given = [x.data_ptr(), x.numel(), y.data_ptr(), y.numel(), room.data_ptr(), own, each, int(together)]
+            call = task(kernel, arrays[0].dtype, library).address
+            given = [x.data_ptr(), x.numel(), y.data_ptr(), y.numel(), room.data_ptr(), own, each, share]
             rest = [signals, *addresses, lanes, self._kind[0] + 2 * self._kind[1]]
-            for last in range(0, signals, lanes) if together else (share,):
-                for step in halves if together else (kernel,):
-                    in_threads(library, task(step, arrays[0].dtype, library).address, [*given, last, *rest], parts)
+            for begin in range(0, signals, lanes if together else signals):
+                for half in (1, 2) if together else (0,):
+                    in_threads(library, call, [*given, begin, half, *rest], parts)
             return
         flat, to, spare = (t.detach().numpy().reshape(-1) for t in (x, y, room))
 
         def part(number: int) -> None:
             work, sums = spare[number * own :][:own], spare[parts * own + number * each :][:each]
             kernel(
-                flat, to, signals, self.grid.nlat, *arrays, self._kind, work, sums, lanes, vector, number, parts, share
-            )  # fmt: skip
+                flat,
+                to,
+                signals,
+                self.grid.nlat,
+                *arrays,
+                self._kind,
+                work,
+                sums,
+                lanes,
+                vector,
+                number,
+                parts,
+                share,
+                0,
+                0,
+            )
 
         running = [_pool(threads, os.getpid()).submit(part, other) for other in range(1, parts)]
         part(0)

@@ -187,67 +187,51 @@ def sums_to_rings(sums, f, work, begin, n, nlat, L, mirrors, scales, radices, tu
 
 
 @compiled
+def shares(signals, J, W, me, of, share, begin, half):
+    """What thread `me` of so many does: signals from, to, every; how many in a row; rings from, to; orders from, every.
+
+    Each thread takes `share` signals at a time from end to end (`half` 0). Or all of them take the signals begin ..
+    begin + W - 1, each some rings in one half (1 of analysis), and some orders in the other.
+    """
+    if half == 0:
+        return me * share, signals, of * share, share, 0, J, 0, 1
+    return begin, begin + 1, 1, W, J * me // of, J * (me + 1) // of, me, of
+
+
+@compiled
 def analysis(
-    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, share
-):
-    """Coefficients of each part of `share` signals that falls to thread `number` of so many."""
+    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, me, of, share, begin, half
+):  # fmt: skip
+    """Coefficients of signals: what falls to one thread, as `shares` has it, by rings (half 1), by orders (2) or both (0)."""
     L, J = len(starts), len(mirrors)
-    for first in range(number * share, signals, of * share):
-        for begin in range(first, min(first + share, signals), W):
-            n = min(W, signals - begin)
-            rings_to_sums(x, sums, work, begin, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, 0, J)
-            sums_to_coefficients(sums, y, work, begin, n, signals, table, starts, J, kind, W, step, 0, 1)
+    start, stop, every, row, ring, end, order, orders = shares(signals, J, W, me, of, share, begin, half)
+    for first in range(start, stop, every):
+        for at in range(first, min(first + row, signals), W):
+            n = min(W, signals - at)
+            if half != 2:
+                rings_to_sums(
+                    x, sums, work, at, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, ring, end
+                )
+            if half != 1:
+                sums_to_coefficients(sums, y, work, at, n, signals, table, starts, J, kind, W, step, order, orders)
 
 
 @compiled
 def synthesis(
-    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, share
-):
-    """The transpose of `analysis`: samples of these signals."""
+    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, me, of, share, begin, half
+):  # fmt: skip
+    """The transpose of `analysis`: by orders (half 1), by rings (2) or both (0)."""
     L, J = len(starts), len(mirrors)
-    for first in range(number * share, signals, of * share):
-        for begin in range(first, min(first + share, signals), W):
-            n = min(W, signals - begin)
-            coefficients_to_sums(x, sums, work, begin, n, signals, table, starts, J, kind, W, step, 0, 1)
-            sums_to_rings(sums, y, work, begin, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, 0, J)
-
-
-@compiled
-def rings_of(
-    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, begin
-):
-    """Sums of signals begin .. begin + W - 1, which all threads have in common, on the rings that fall to this one."""
-    L, J, n = len(starts), len(mirrors), min(W, signals - begin)
-    first, last = J * number // of, J * (number + 1) // of
-    rings_to_sums(x, sums, work, begin, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, first, last)
-
-
-@compiled
-def orders_of(
-    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, begin
-):
-    """Their coefficients, of the orders that fall to this thread."""
-    n = min(W, signals - begin)
-    sums_to_coefficients(sums, y, work, begin, n, signals, table, starts, len(mirrors), kind, W, step, number, of)
-
-
-@compiled
-def onto_orders(
-    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, begin
-):
-    """The transpose of `orders_of`."""
-    n = min(W, signals - begin)
-    coefficients_to_sums(x, sums, work, begin, n, signals, table, starts, len(mirrors), kind, W, step, number, of)
-
-
-@compiled
-def onto_rings(
-    x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, kind, work, sums, W, step, number, of, begin
-):
-    """The transpose of `rings_of`."""
-    L, J, n = len(starts), len(mirrors), min(W, signals - begin)
-    first, last = J * number // of, J * (number + 1) // of
-    sums_to_rings(sums, y, work, begin, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, first, last)
+    start, stop, every, row, ring, end, order, orders = shares(signals, J, W, me, of, share, begin, half)
+    for first in range(start, stop, every):
+        for at in range(first, min(first + row, signals), W):
+            n = min(W, signals - at)
+            if half != 2:
+                coefficients_to_sums(x, sums, work, at, n, signals, table, starts, J, kind, W, step, order, orders)
+            if half != 1:
+                sums_to_rings(
+                    sums, y, work, at, n, nlat, L, mirrors, scales, radices, turns, kind[1], W, step, ring, end
+                )
 
 
 @cache
@@ -260,23 +244,24 @@ def task(kernel, dtype, library):
     kind = numba.from_dtype(dtype)
 
     def run(given):
-        a = carray(given, 24, np.int64)
+        a = carray(given, 25, np.int64)
         x, y = carray(pointer(a[0]), a[1], kind), carray(pointer(a[2]), a[3], kind)
-        room, own, each, common, last = a[4], a[5], a[6], a[7], a[8]
-        signals, nlat, L, J, nlon = a[9], a[10], a[11], a[12], a[13]
-        table = carray(pointer(a[15]), a[14], kind)
-        starts = carray(pointer(a[16]), (L, 2), np.int64)
-        mirrors = carray(pointer(a[17]), J, np.int64)
-        scales = carray(pointer(a[18]), (J, 2), kind)
-        radices = carray(pointer(a[19]), a[20], np.int64)
-        turns = carray(pointer(a[21]), (nlon, 2), kind)
-        W, flags = a[22], a[23]
+        room, own, each = a[4], a[5], a[6]
+        share, begin, half = a[7], a[8], a[9]
+        signals, nlat, L, J, nlon = a[10], a[11], a[12], a[13], a[14]
+        table = carray(pointer(a[16]), a[15], kind)
+        starts = carray(pointer(a[17]), (L, 2), np.int64)
+        mirrors = carray(pointer(a[18]), J, np.int64)
+        scales = carray(pointer(a[19]), (J, 2), kind)
+        radices = carray(pointer(a[20]), a[21], np.int64)
+        turns = carray(pointer(a[22]), (nlon, 2), kind)
+        W, flags = a[23], a[24]
         me, of, size = number(), threads(), x.itemsize
         work = carray(pointer(room + me * own * size), own, kind)
-        sums = carray(pointer(room + (of * own + (0 if common else me) * each) * size), each, kind)
+        sums = carray(pointer(room + (of * own + (0 if half else me) * each) * size), each, kind)
         kernel(
             x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, (flags & 1, flags >> 1), work, sums,
-            W, 64 // size, me, of, last,
+            W, 64 // size, me, of, share, begin, half,
         )  # fmt: skip
 
     return for_threads(run)
