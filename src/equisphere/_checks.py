@@ -118,7 +118,9 @@ def features_of(x: Tensor, channels: int, name: str = "coefficients") -> None:
     """Check real features `(batch, channels, L*L)`."""
     real(x, name)
     if x.ndim != 3 or x.shape[1] != channels:
-        become = "become coefficients first, by `es.SHT(grid)(samples)`, images by `es.data.image_coefficients(images, L)`."
+        become = (
+            "become coefficients first, by `es.SHT(grid)(samples)`, images by `es.data.image_coefficients(images, L)`."
+        )
         if x.ndim == 3 and math.isqrt(x.shape[2]) ** 2 != x.shape[2]:
             remedy = f"{x.shape[2]} is no number L*L of coefficients. Samples on a grid {become}"
         elif x.ndim == 3:

@@ -107,6 +107,14 @@ def test_info_tells_of_the_machine_and_of_a_checkpoint(checkpoint):
     assert "{" not in text
 
 
+def test_info_prints_figures_of_any_form(tmp_path):
+    network = models.SphericalClassifier(channels=(3,), bandwidths=(6,))
+    for figures in (0.98, [1, 2], "good"):
+        path = models.save(network, tmp_path / "own.safetensors", {"figures": figures})
+        assert json.loads(run("info", path, "--json").stdout)["figures"] == figures
+        run("info", path)
+
+
 def test_train_lists_its_recipes():
     text = run("train", "list").stdout
     assert all(name in text for name in RECIPES)

@@ -147,6 +147,13 @@ def test_the_folder_of_real_data_comes_before_a_download(arrays, tmp_path, monke
         load_digits("mnist")
 
 
+@pytest.mark.parametrize(("name", "value"), [("jitter", "abc"), ("jitter", -1.0), ("jitter", True), ("fresh", "no")])
+def test_options_are_checked_before_any_digit_is_made(arrays, tmp_path, name, value, as_user):
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        load_digits(tmp_path / "mnist.npz", **{name: value})
+
+
 @pytest.mark.parametrize("extent", [0, 4.0, "wide"])
 def test_an_extent_beyond_the_sphere_is_explained(arrays, tmp_path, extent, as_user):
     np.savez(tmp_path / "mnist.npz", **arrays)

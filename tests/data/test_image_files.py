@@ -40,6 +40,31 @@ def test_transparent_means_paper(tmp_path):
     assert digit[14, 14] == 255
 
 
+def test_bright_ink_on_nothing_is_on_black_paper(tmp_path):
+    picture = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).ellipse((20, 20, 80, 80), fill=(255, 255, 255, 255))
+    picture.save(tmp_path / "zero.png")
+    digit = read_digit(tmp_path / "zero.png")
+    assert digit[0, 0] == 0
+    assert digit[14, 14] == 255
+
+
+@pytest.mark.parametrize(
+    ("dtype", "most", "name"), [("uint16", 65535, "a.png"), ("int32", 65535, "a.tif"), ("float32", 1, "a.tif")]
+)
+def test_pictures_of_more_than_eight_bits_keep_their_grey_levels(tmp_path, dtype, most, name):
+    levels = np.linspace(0, 1, 28 * 28).reshape(28, 28)[:, ::-1]
+    Image.fromarray((levels * most).astype(dtype)).save(tmp_path / name)
+    digit = read_digit(tmp_path / name, invert=False).numpy()
+    assert abs(digit / 255 - levels).max() < 1 / 255
+
+
+def test_numbers_that_are_no_grey_levels_are_named(tmp_path):
+    Image.fromarray(np.linspace(0, 300, 784, dtype=np.float32).reshape(28, 28)).save(tmp_path / "heights.tif")
+    with pytest.raises(DataError, match=r"heights.tif holds grey levels from 0 to 300"):
+        read_digit(tmp_path / "heights.tif")
+
+
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 50])
 def test_what_is_no_picture_is_named(tmp_path, content):
     (tmp_path / "bad.png").write_bytes(content)

@@ -1,8 +1,10 @@
 """Checkpoints carry their configuration, and damage is named."""
 
+import sys
+
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from equisphere.models import (
@@ -116,8 +118,12 @@ def test_what_cannot_be_saved_is_explained(tmp_path):
         save(torch.nn.Linear(2, 2), tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match="must be a dict"):
         save(MODELS[0], tmp_path / "model.safetensors", [1])
+    for notes in ({"accuracy": torch.tensor(1.0)}, {"accuracy": float("nan")}):
+        with pytest.raises(ValueError, match=r"notes must be what JSON holds.*tolist"):
+            save(MODELS[0], tmp_path / "model.safetensors", notes)
     with pytest.raises(ValueError, match="is a folder"):
         save(MODELS[0], tmp_path)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(CheckpointError, match="is a folder"):
         load(tmp_path)
 
@@ -134,6 +140,38 @@ def test_a_network_of_ones_own_is_saved_and_loaded(tmp_path):
     del ConfiguredModule.kinds["Own"]
     with pytest.raises(CheckpointError, match="import the module that defines it"):
         load(path)
+
+
+def test_weights_that_two_layers_share_are_saved(tmp_path):
+    class Tied(ConfiguredModule):
+        def __init__(self):
+            super().__init__()
+            self.config = {}
+            self.first = ZonalConv(2, 2, 4)
+            self.second = self.first
+
+    path = save(Tied(), tmp_path / "tied.safetensors")
+    again = load(path)[0]
+    assert again.first.weight is again.second.weight
+    del ConfiguredModule.kinds["Tied"]
+
+
+def test_a_full_disk_is_an_error_of_the_system(model, tmp_path, monkeypatch):
+    def full(tensors, file, metadata):
+        raise SafetensorError("I/O error: no space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(OSError, match=r"cannot be written.*no space"):
+        save(model, tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_safetensors_it_is_named(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    for function in (lambda: save(model, tmp_path / "model.safetensors"), lambda: load(tmp_path)):
+        with pytest.raises(ImportError, match=r"equisphere\[io\]"):
+            function()
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(model, tmp_path, monkeypatch):

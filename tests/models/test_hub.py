@@ -122,9 +122,9 @@ def test_no_connection_is_explained(hub, model, monkeypatch):
     monkeypatch.setattr(
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
     )
-    with pytest.raises(HubError, match="cannot be reached"):
+    with pytest.raises(HubError, match=r"no file or folder me/net here.*cannot be reached"):
         SphericalClassifier.from_pretrained("me/net")
-    with pytest.raises(HubError, match="cannot be reached"):
+    with pytest.raises(HubError, match=r"^me/net: the Hugging Face Hub cannot be reached"):
         model.push_to_hub("me/net", token=TOKEN)
 
 
@@ -168,3 +168,34 @@ def test_the_card_says_what_the_notes_know(hub, model):
     plain = hub.repositories["me/plain"]["main"]["README.md"].decode()
     assert "license" not in plain
     assert "Data" not in plain
+
+
+@pytest.mark.parametrize(
+    ("notes", "words"),
+    [
+        ({"figures": {"test_accuracy": 0.98}}, '**Figures.** `{"test_accuracy": 0.98}`'),
+        ({"data": "x", "figures": 0.98}, "**Data.** x\n\n**Figures.** `0.98`"),
+        ({"data": "x", "figures": {"samples": 100}}, '**Figures.** `{"samples": 100}`'),
+        ({"recipe": {"lr": 1e-3}}, '**Recipe.** `{"lr": 0.001}`'),
+        ({"audit": {"worst": 1}}, '**Audit.** `{"worst": 1}`'),
+    ],
+)
+def test_notes_of_a_form_of_ones_own_are_printed_as_they_are(model, tmp_path, notes, words):
+    models.card_folder(model, tmp_path, "me/net", notes)
+    assert words in (tmp_path / "README.md").read_text()
+
+
+def test_the_card_of_a_class_of_ones_own_imports_it_from_where_it_is(tmp_path):
+    class Own(models.ConfiguredModule):
+        def __init__(self):
+            super().__init__()
+            self.config, self.bandwidth = {}, 4
+
+    try:
+        models.card_folder(Own(), tmp_path, "me/own")
+        assert (
+            f"from {__name__} import Own\n    model = Own.from_pretrained('me/own')"
+            in (tmp_path / "README.md").read_text()
+        )
+    finally:
+        del models.ConfiguredModule.kinds["Own"]

@@ -139,7 +139,9 @@ def _checkpoint_facts(name: str) -> dict[str, Any]:
 
     path = models.checkpoint_path(name)
     model, notes = models.load(path)
-    figures = {k: v for k, v in notes.get("figures", {}).items() if k != "history"}
+    figures = notes.get("figures")
+    if isinstance(figures, dict):
+        figures = {k: v for k, v in figures.items() if k != "history"}
     return {
         "file": str(path),
         "model": type(model).__name__,

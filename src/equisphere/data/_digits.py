@@ -41,7 +41,8 @@ class Digits:
         fresh: rotate each image anew in each epoch of training on rotated digits.
 
     Raises:
-        ValueError: where the extent is no angle between 0 and pi.
+        ValueError: where the extent is no angle between 0 and pi, the jitter no number from 0 to 1, or fresh neither true nor
+            false.
     """
 
     name: str
@@ -63,6 +64,10 @@ class Digits:
     def __post_init__(self) -> None:
         if not isinstance(self.extent, (int, float)) or not 0 < self.extent < pi:
             raise ValueError(f"extent must be an angle between 0 and pi, got {self.extent!r}.")
+        if isinstance(self.jitter, bool) or not isinstance(self.jitter, (int, float)) or not 0 <= self.jitter < 1:
+            raise ValueError(f"jitter must be a number from 0 (none) to below 1, got {self.jitter!r}.")
+        if not isinstance(self.fresh, bool):
+            raise ValueError(f"fresh must be true or false, got {self.fresh!r}.")
 
     def part(self, name: str, bandwidth: int, rotated: bool = False, augmented: bool = False) -> SphericalImages:
         """A part ("train", "validation" or "test") as signals; see `DataSet`."""

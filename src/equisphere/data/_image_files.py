@@ -1,12 +1,14 @@
 """Pictures of single digits, brought to the form of MNIST."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from equisphere.data._panoramas import DEEP, grey_levels
 from equisphere.data._source import DataError
 
 #: suffixes that a folder is searched for
@@ -23,16 +25,18 @@ def read_digit(path: str | Path, invert: bool | None = None) -> UInt8[Tensor, "2
         invert: swap black and white; by default where the picture's edge is bright (ink on paper).
 
     Raises:
-        DataError: where the file is missing, no picture, truncated, or blank; the message names it.
+        DataError: where the file is missing, no picture, truncated, blank, or of numbers that are no grey levels; the message
+            names it.
     """
     from PIL import Image, UnidentifiedImageError
 
     path = Path(path)
     try:
         with Image.open(path) as opened:
-            picture = opened.convert("RGBA")
-            paper = Image.new("RGBA", picture.size, "white")
-            pixels = np.asarray(Image.alpha_composite(paper, picture).convert("L"))
+            if opened.mode.startswith(DEEP):
+                pixels = np.rint(255 * _between(grey_levels(opened), path)).astype(np.uint8)
+            else:
+                pixels = _on_paper(opened.convert("RGBA"))
     except FileNotFoundError:
         raise DataError(f"there is no picture {path}.") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
@@ -45,6 +49,25 @@ def read_digit(path: str | Path, invert: bool | None = None) -> UInt8[Tensor, "2
     if pixels.shape != (28, 28):
         pixels = _framed(pixels, path)
     return torch.from_numpy(pixels.copy())
+
+
+def _between(levels: np.ndarray, path: Path) -> np.ndarray:
+    if not (np.isfinite(levels).all() and levels.min() >= 0 and levels.max() <= 1):
+        raise DataError(
+            f"{path} holds grey levels from {levels.min():g} to {levels.max():g}, which must lie between 0 and 1 (of integers, "
+            "between 0 and 65535)."
+        )
+    return levels
+
+
+def _on_paper(picture: Any) -> np.ndarray:
+    """Grey levels on white paper, but on black where what is not transparent is bright."""
+    from PIL import Image
+
+    levels, opaque = np.asarray(picture.convert("L"), float), np.asarray(picture.getchannel("A"), float)
+    bright = opaque.min() < 255 and opaque.sum() > 0 and (levels * opaque).sum() > 127 * opaque.sum()
+    paper = Image.new("RGBA", picture.size, "black" if bright else "white")
+    return np.asarray(Image.alpha_composite(paper, picture).convert("L"))
 
 
 def _framed(pixels: np.ndarray, path: Path) -> np.ndarray:

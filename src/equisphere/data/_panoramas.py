@@ -2,6 +2,7 @@
 
 from math import pi
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,16 @@ from equisphere.data._views import Equirectangular, render
 from equisphere.grids import DriscollHealy
 from equisphere.groups import rotation_about
 from equisphere.transforms import SHT, rotate
+
+#: how Pillow names pictures of grey levels with more than 8 bits: integers of 16, and floating-point numbers
+DEEP = ("I", "F")
+
+
+def grey_levels(picture: Any) -> Float32[np.ndarray, "height width"]:
+    """Grey levels of a picture without colour that Pillow opened: 0 to 1, floating-point numbers as they are."""
+    most = 1 if picture.mode == "F" else 65535 if picture.mode.startswith("I") else 255
+    pixels = picture if picture.mode.startswith(DEEP) else picture.convert("L")
+    return np.asarray(pixels, dtype=np.float32) / most
 
 
 def read_picture(path: str | Path) -> Float32[Tensor, "channels height width"]:
@@ -29,14 +40,13 @@ def read_picture(path: str | Path) -> Float32[Tensor, "channels height width"]:
 
     try:
         with Image.open(path) as opened:
-            grey = opened.mode in {"L", "1", "I", "I;16", "F"}
-            pixels = np.asarray(opened.convert("F") if grey else opened.convert("RGB"), dtype=np.float32)
-            deep = opened.mode.startswith("I")
+            grey = opened.mode in {"L", "1"} or opened.mode.startswith(DEEP)
+            pixels = grey_levels(opened) if grey else np.asarray(opened.convert("RGB"), dtype=np.float32) / 255
     except FileNotFoundError:
         raise DataError(f"there is no picture {path}.") from None
     except Exception as error:  # Pillow's decoders raise anything
         raise DataError(f"{path} cannot be read as a picture ({error}).") from error
-    found = torch.from_numpy(pixels / (65535 if deep else 255 if opened.mode != "F" else 1))
+    found = torch.from_numpy(pixels)
     return found[None] if grey else found.permute(2, 0, 1).contiguous()
 
 

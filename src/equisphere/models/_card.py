@@ -1,5 +1,6 @@
 """The card of a network: what it is, as Markdown, from the notes of its checkpoint."""
 
+import json
 from typing import Any
 
 from equisphere.models._configured import ConfiguredModule
@@ -12,39 +13,44 @@ def card(model: ConfiguredModule, name: str, notes: dict[str, Any]) -> str:
         model: the network.
         name: what `from_pretrained` takes.
         notes: of a checkpoint; read are `data`, `recipe`, `figures` (as `equisphere train` writes them), and `audit` (an
-            audit's `Report.brief()`, and what it was measured "on").
+            audit's `Report.brief()`, and what it was measured "on"); what is written otherwise is printed as it is.
 
     >>> from equisphere.models import SphericalClassifier
     >>> text = card(SphericalClassifier(channels=(4,), bandwidths=(6,)), "me/net", {"data": "none"})
     >>> print(text.splitlines()[0], text.splitlines()[-3], sep="; ")
     # me/net; **Data.** none
     """
-    kind = type(model).__name__
+    kind, home = type(model).__name__, type(model).__module__
+    ours = home.startswith("equisphere.models.")
+    code = (
+        f"import equisphere as es\n    model = es.models.{kind}"
+        if ours
+        else f"from {home} import {kind}\n    model = {kind}"
+    )
     parameters = sum(p.numel() for p in model.parameters())
     parts = [
         f"# {name}",
-        f"    import equisphere as es\n    model = es.models.{kind}.from_pretrained({name!r})",
+        f"    {code}.from_pretrained({name!r})",
         f"{parameters:,} parameters, band limit {model.bandwidth}; a network of equisphere, rotation-equivariant deep learning "
         "on the sphere in PyTorch.",
     ]
     if "data" in notes:
-        parts.append(f"**Data.** {notes['data']}{_sizes(notes)}")
+        parts.append(f"**Data.** {notes['data']}{_sizes(notes.get('figures'))}")
     if isinstance(notes.get("classes"), list):
         parts.append(f"**Classes.** {', '.join(map(str, notes['classes']))}")
-    if isinstance(notes.get("recipe"), dict):
-        parts.append(_protocol(notes["recipe"]))
-    figures = notes.get("figures")
-    if isinstance(figures, dict) and any(name.startswith("test_") for name in figures):
-        parts.append(_table(figures))
-    if isinstance(notes.get("audit"), dict):
-        parts.append(_audit(notes["audit"]))
+    for title, told in (("recipe", _protocol), ("figures", _table), ("audit", _audit)):
+        if title in notes:
+            try:
+                parts.append(told(notes[title]))
+            except (KeyError, TypeError, ValueError, AttributeError):  # of a form of somebody's own
+                parts.append(f"**{title.capitalize()}.** `{json.dumps(notes[title])}`")
     parts.append("**Settings.** " + ", ".join(f"`{key}={value!r}`" for key, value in model.config.items()))
     return "\n\n".join(parts) + "\n"
 
 
-def _sizes(notes: dict[str, Any]) -> str:
-    sizes = notes.get("figures", {}).get("samples")
-    if not sizes:
+def _sizes(figures: Any) -> str:
+    sizes = figures.get("samples") if isinstance(figures, dict) else None
+    if not isinstance(sizes, dict) or not {"train", "validation", "test"} <= sizes.keys():
         return ""
     return (
         f": {sizes['train']:,} items to train on, {sizes['validation']:,} to choose the epoch, {sizes['test']:,} to test on, "
@@ -63,6 +69,8 @@ def _protocol(recipe: dict[str, Any]) -> str:
 
 def _table(figures: dict[str, Any]) -> str:
     names = [key for key, value in figures.items() if key.startswith("test_") and isinstance(value, dict)]
+    if not names:
+        raise ValueError("no figures of test items by their orientation")
     lines = [["test items", *(name.removeprefix("test_") for name in names)], ["---"] * (1 + len(names))]
     words = figures.get("orientations", {})
     for orientation in figures[names[0]]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -26,7 +27,8 @@ def save(model: ConfiguredModule, path: str | Path, notes: dict[str, Any] | None
 
     Raises:
         ValueError: where the network carries no configuration, or the notes are no dict that JSON can hold.
-        OSError: where the place cannot be written.
+        OSError: where the place cannot be written, or is full.
+        ImportError: where safetensors is not installed.
 
     >>> import tempfile
     >>> from equisphere.models import SphericalClassifier, load
@@ -37,8 +39,7 @@ def save(model: ConfiguredModule, path: str | Path, notes: dict[str, Any] | None
     >>> again.config == model.config, notes
     (True, {'data': 'none yet'})
     """
-    from safetensors.torch import save_file
-
+    safetensors = _library()
     path = Path(path)
     if not isinstance(model, ConfiguredModule):
         raise ValueError(
@@ -52,11 +53,32 @@ def save(model: ConfiguredModule, path: str | Path, notes: dict[str, Any] | None
         raise ValueError(f"{path} is a folder: give the name of a file, such as {path / 'model.safetensors'}.")
     state = model.state_dict()
     extra = state.pop("_extra_state")
-    header = {"format": FORMAT, "model": json.dumps(extra), "notes": json.dumps(notes or {}, allow_nan=False)}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    try:
+        written = json.dumps(notes or {}, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"notes must be what JSON holds (text, finite numbers, lists, dicts), but {error}. Take numbers out of tensors and "
+            "arrays by `.tolist()`."
+        ) from None
+    header = {"format": FORMAT, "model": json.dumps(extra), "notes": written}
+    # copies: weights that two layers share are written for each
+    tensors = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
+    }
     with replacing(path) as part:
-        save_file(tensors, part, metadata=header)
+        try:
+            safetensors.torch.save_file(tensors, part, metadata=header)
+        except safetensors.SafetensorError as error:
+            raise OSError(f"{path} cannot be written ({error}).") from error
     return path
+
+
+def _library() -> ModuleType:
+    try:
+        import safetensors.torch
+    except ImportError:
+        raise ImportError("checkpoints are safetensors files, which need: pip install 'equisphere[io]'.") from None
+    return safetensors
 
 
 def load(path: str | Path) -> tuple[ConfiguredModule, dict[str, Any]]:
@@ -67,19 +89,19 @@ def load(path: str | Path) -> tuple[ConfiguredModule, dict[str, Any]]:
     Raises:
         FileNotFoundError: where there is no such file.
         CheckpointError: where the file is truncated, damaged, of another library, or does not fit its own configuration.
+        ImportError: where safetensors is not installed.
     """
-    from safetensors import SafetensorError, safe_open
-
+    safetensors = _library()
     path = Path(path)
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder: give the file in it, such as {path / 'model.safetensors'}.")
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}.")
     try:
-        with safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} cannot be read as a safetensors file ({error}): it is truncated or of another kind. "
             "Checkpoints are written by `equisphere train` and `equisphere.models.save`."

@@ -48,7 +48,7 @@ def fetch(repository: str, revision: str | None = None, token: str | bool | None
         ImportError: where the library is not installed.
     """
     hub = _library()
-    with _explained(hub, repository, revision):
+    with _explained(hub, repository, revision, fetching=True):
         return Path(hub.hf_hub_download(repository, WEIGHTS, revision=revision, token=token, **_ourselves()))
 
 
@@ -105,7 +105,7 @@ def push(
         raise HubError(f"a repository of the Hub is named OWNER/NAME, got {repository!r}.")
     with TemporaryDirectory() as place:
         folder = card_folder(model, place, repository, notes, license)
-        with _explained(hub, repository, revision):
+        with _explained(hub, repository, revision, fetching=False):
             api = hub.HfApi(token=token, **_ourselves())
             api.create_repo(repository, private=private, exist_ok=True)
             if revision is not None:
@@ -139,7 +139,7 @@ def _library() -> ModuleType:
 
 
 @contextmanager
-def _explained(hub: ModuleType, repository: str, revision: str | None) -> Iterator[None]:
+def _explained(hub: ModuleType, repository: str, revision: str | None, fetching: bool) -> Iterator[None]:
     """Turn the library's errors into ones that say what to do."""
     errors = hub.errors
     try:
@@ -163,8 +163,10 @@ def _explained(hub: ModuleType, repository: str, revision: str | None) -> Iterat
         ) from error
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
         raise HubError(
-            f"{repository} is not in the cache of the Hugging Face Hub, and the Hub cannot be reached (no network, or "
-            "HF_HUB_OFFLINE is set). Connect once, or give the path of a checkpoint."
+            f"there is no file or folder {repository} here. Nor is it in the cache of the Hugging Face Hub, which cannot be "
+            "reached (no network, or HF_HUB_OFFLINE is set): connect once, or give the path of a checkpoint."
+            if fetching
+            else f"{repository}: the Hugging Face Hub cannot be reached (no network, or HF_HUB_OFFLINE is set)."
         ) from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
