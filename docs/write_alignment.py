@@ -6,7 +6,7 @@ For each recipe a network is trained to tell classes apart, on shapes turned abo
 `equisphere train`. Then pairs of validation shapes are drawn, of each class alike; the second of each is turned by a random
 rotation, and `align` is asked for it, from the lifted shapes themselves and from the feature maps after the last two blocks.
 Errors are angles between the rotation found and the true one; between two objects of a class the true one is that between
-the orientations that the data give them.
+the orientations that the data give them. Recipes that are not named keep their lines.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from equisphere import models, train
 from equisphere.data import cloud_coefficients, normalize_points
 
 PAGE = Path(__file__).parent / "alignment.md"
+FEATURES = r"<!-- begin features -->.*?<!-- end features -->"
 #: pairs that are aligned together: what memory holds
 TOGETHER = 8
 
@@ -109,15 +110,28 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     torch.manual_seed(0)
-    parts = [rows(name, options.epochs, options.pairs, options.run) for name in options.recipes]
+    page = PAGE.read_text()
+    lines, notes = kept(page, options.recipes)
+    for name in options.recipes:
+        *found, note = rows(name, options.epochs, options.pairs, options.run)
+        lines += found
+        notes.append(note.strip())
     head = (
         "| pair | aligned by | channels | band limit | lower quartile, degrees | median | upper quartile | % below 30 |"
     )
-    table = "\n".join([head, "|---|---|---|---|---|---|---|---|", *(line for part in parts for line in part[:-1])])
-    text = table + "\n" + "".join(part[-1] for part in parts)
+    text = "\n".join([head, "|---|---|---|---|---|---|---|---|", *lines]) + "\n\n" + "\n\n".join(notes) + "\n"
     new = f"<!-- begin features -->\n{text}<!-- end features -->"
-    found = r"<!-- begin features -->.*?<!-- end features -->"
-    PAGE.write_text(re.sub(found, lambda _: new, PAGE.read_text(), flags=re.DOTALL))
+    PAGE.write_text(re.sub(FEATURES, lambda _: new, page, flags=re.DOTALL))
+
+
+def kept(page: str, recipes: list[str]) -> tuple[list[str], list[str]]:
+    """Lines of the table and notes of the recipes that are not measured now."""
+    (part,) = re.findall(FEATURES, page, flags=re.DOTALL)
+    others = [
+        line for line in part.splitlines()[1:-1] if line and not re.match(rf"(\| )?({'|'.join(recipes)})[,:]", line)
+    ]
+    table = [line for line in others if line.startswith("|") and not line.startswith(("| pair", "|---"))]
+    return table, [line for line in others if not line.startswith("|")]
 
 
 if __name__ == "__main__":
