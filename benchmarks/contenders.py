@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Contender:
-    """A pair of transforms between signals `(n, 2b, 2b)` and coefficients in an order of its own, and where they are to be run."""
+    """A pair of transforms between signals `(n, 2b, 2b)` and coefficients in an order of its own, and where they are run."""
 
     analysis: Callable[[Tensor], Tensor]
     synthesis: Callable[[Tensor], Tensor]
@@ -85,7 +85,7 @@ def plain(b: int) -> Contender:
 #: contender, the largest band limit at which it is measured (past it, tables or times are out of proportion), its package
 CONTENDERS = {
     "equisphere": (equisphere, 512, "equisphere"),
-    "compiled": (compiled, 512, "numba"),
+    "compiled": (compiled, 256, "numba"),
     "torch-harmonics": (torch_harmonics, 512, "torch_harmonics"),
     "e3nn": (e3nn, 32, "e3nn"),
     "plain": (plain, 128, "equisphere"),

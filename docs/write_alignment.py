@@ -128,7 +128,9 @@ def kept(page: str, recipes: list[str]) -> tuple[list[str], list[str]]:
     """Lines of the table and notes of the recipes that are not measured now."""
     (part,) = re.findall(FEATURES, page, flags=re.DOTALL)
     others = [
-        line for line in part.splitlines()[1:-1] if line and not re.match(rf"(\| )?({'|'.join(recipes)})[,:]", line)
+        line
+        for line in part.splitlines()[1:-1]
+        if line and not re.match(rf"(\| )?({'|'.join(map(re.escape, recipes))})[,:]", line)
     ]
     table = [line for line in others if line.startswith("|") and not line.startswith(("| pair", "|---"))]
     return table, [line for line in others if not line.startswith("|")]

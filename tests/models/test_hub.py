@@ -178,6 +178,11 @@ def test_the_card_says_what_the_notes_know(hub, model):
         ({"data": "x", "figures": {"samples": 100}}, '**Figures.** `{"samples": 100}`'),
         ({"recipe": {"lr": 1e-3}}, '**Recipe.** `{"lr": 0.001}`'),
         ({"audit": {"worst": 1}}, '**Audit.** `{"worst": 1}`'),
+        (
+            {"data": "x", "figures": {"samples": {"train": "many"}, "history": [1]}},
+            '**Figures.** `{"samples": {"train": "many"}}`',
+        ),
+        ({"figures": {"test_accuracy": {}}}, '**Figures.** `{"test_accuracy": {}}`'),
     ],
 )
 def test_notes_of_a_form_of_ones_own_are_printed_as_they_are(model, tmp_path, notes, words):

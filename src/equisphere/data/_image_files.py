@@ -33,14 +33,14 @@ def read_digit(path: str | Path, invert: bool | None = None) -> UInt8[Tensor, "2
     path = Path(path)
     try:
         with Image.open(path) as opened:
-            if opened.mode.startswith(DEEP):
-                pixels = np.rint(255 * _between(grey_levels(opened), path)).astype(np.uint8)
-            else:
-                pixels = _on_paper(opened.convert("RGBA"))
+            deep = opened.mode.startswith(DEEP)
+            pixels = grey_levels(opened) if deep else _on_paper(opened.convert("RGBA"))
     except FileNotFoundError:
         raise DataError(f"there is no picture {path}.") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a picture ({error}).") from error
+    if deep:
+        pixels = np.rint(255 * _between(pixels, path)).astype(np.uint8)
     if pixels.min() == pixels.max():
         raise DataError(f"{path} shows nothing: all of its pixels are alike.")
     edge = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
@@ -55,17 +55,17 @@ def _between(levels: np.ndarray, path: Path) -> np.ndarray:
     if not (np.isfinite(levels).all() and levels.min() >= 0 and levels.max() <= 1):
         raise DataError(
             f"{path} holds grey levels from {levels.min():g} to {levels.max():g}, which must lie between 0 and 1 (of integers, "
-            "between 0 and 65535)."
+            "between 0 and 65535): divide by the largest that there may be."
         )
     return levels
 
 
 def _on_paper(picture: Any) -> np.ndarray:
-    """Grey levels on white paper, but on black where what is not transparent is bright."""
+    """Grey levels on white paper, but on black where all that is not transparent is bright."""
     from PIL import Image
 
-    levels, opaque = np.asarray(picture.convert("L"), float), np.asarray(picture.getchannel("A"), float)
-    bright = opaque.min() < 255 and opaque.sum() > 0 and (levels * opaque).sum() > 127 * opaque.sum()
+    levels, seen = np.asarray(picture.convert("L")), np.asarray(picture.getchannel("A")) > 127
+    bright = seen.any() and not seen.all() and levels[seen].min() > 127
     paper = Image.new("RGBA", picture.size, "black" if bright else "white")
     return np.asarray(Image.alpha_composite(paper, picture).convert("L"))
 

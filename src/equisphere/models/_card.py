@@ -39,18 +39,21 @@ def card(model: ConfiguredModule, name: str, notes: dict[str, Any]) -> str:
     if isinstance(notes.get("classes"), list):
         parts.append(f"**Classes.** {', '.join(map(str, notes['classes']))}")
     for title, told in (("recipe", _protocol), ("figures", _table), ("audit", _audit)):
-        if title in notes:
-            try:
-                parts.append(told(notes[title]))
-            except (KeyError, TypeError, ValueError, AttributeError):  # of a form of somebody's own
-                parts.append(f"**{title.capitalize()}.** `{json.dumps(notes[title])}`")
+        given = notes.get(title)
+        if given is None:
+            continue
+        try:
+            parts.append(told(given))
+        except (KeyError, TypeError, ValueError, AttributeError):  # of a form of somebody's own
+            shown = {k: v for k, v in given.items() if k != "history"} if isinstance(given, dict) else given
+            parts.append(f"**{title.capitalize()}.** `{json.dumps(shown)}`")
     parts.append("**Settings.** " + ", ".join(f"`{key}={value!r}`" for key, value in model.config.items()))
     return "\n\n".join(parts) + "\n"
 
 
 def _sizes(figures: Any) -> str:
     sizes = figures.get("samples") if isinstance(figures, dict) else None
-    if not isinstance(sizes, dict) or not {"train", "validation", "test"} <= sizes.keys():
+    if not isinstance(sizes, dict) or not all(isinstance(sizes.get(k), int) for k in ("train", "validation", "test")):
         return ""
     return (
         f": {sizes['train']:,} items to train on, {sizes['validation']:,} to choose the epoch, {sizes['test']:,} to test on, "
@@ -69,7 +72,7 @@ def _protocol(recipe: dict[str, Any]) -> str:
 
 def _table(figures: dict[str, Any]) -> str:
     names = [key for key, value in figures.items() if key.startswith("test_") and isinstance(value, dict)]
-    if not names:
+    if not names or not figures[names[0]]:
         raise ValueError("no figures of test items by their orientation")
     lines = [["test items", *(name.removeprefix("test_") for name in names)], ["---"] * (1 + len(names))]
     words = figures.get("orientations", {})

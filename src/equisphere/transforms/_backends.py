@@ -78,7 +78,8 @@ def accelerate(on: bool = True) -> None:
     (docs/benchmarks.md). What is transformed on other devices, in batches too small to fill the lanes of vector registers,
     or on rings whose number of nodes has other prime factors than 2, 3, 5 and 7, is transformed as before. Results agree with
     those of torch to rounding, not to the bit. Compilation takes some seconds at first use in a process; set the
-    environment variable NUMBA_CACHE_DIR to a folder to pay once. EQUISPHERE_ACCELERATE=1 in the environment does the same
+    environment variable NUMBA_CACHE_DIR to a folder to pay once (numba looks at each source file alone: empty the folder when
+    you edit this library). EQUISPHERE_ACCELERATE=1 in the environment does the same
     as a call, for commands and processes that they start.
 
     With glibc the process also keeps the memory that it frees, for its next tensors, which is a fifth of a training step; it

@@ -86,11 +86,10 @@ def _data(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return context.make_array(kind)(context, builder, value).data
 
 
-def lanewise(formula: Callable[..., Any], inputs: int, outputs: int, scalars: int, adds: bool = False) -> Any:
+def lanewise(formula: Callable[..., Any], inputs: int, outputs: int, scalars: int) -> Any:
     """`kernel(x, places in x, y, places in y, scalars, W)`: y[place + w] = formula(x[place + w], scalars), w < W.
 
-    All places are tuples of integers, one for each vector of the formula; `W` is a multiple of 16. Where the formula `adds`,
-    it is given what stands in y first.
+    All places are tuples of integers, one for each vector of the formula; `W` is a multiple of 16.
     """
 
     def kernel(typingctx, x, places, y, targets, factors, lanes):
@@ -103,8 +102,7 @@ def lanewise(formula: Callable[..., Any], inputs: int, outputs: int, scalars: in
             with cgutils.for_range_slice(builder, I64(0), args[5], I64(vectors.count), I64) as (w, _):
                 here = [builder.add(place, w) for place in sinks]
                 found = [Vector(builder, vectors.load(read, builder.add(place, w))) for place in sources]
-                before = [[Vector(builder, vectors.load(write, place)) for place in here]] if adds else []
-                for value, place in zip(formula(*before, found, given), here, strict=True):
+                for value, place in zip(formula(found, given), here, strict=True):
                     vectors.store(value.value, write, place)
             return context.get_dummy_value()
 

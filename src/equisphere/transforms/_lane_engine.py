@@ -3,7 +3,8 @@
 On rings of nlon nodes whose mirror images about the equator are rings too, one complex Fourier transform serves both: of
 e + io, e the sum and o the difference of a ring and its image. P_lm(-x) = (-1)^{l-m} P_lm(x), so that e meets even l - m
 alone and o odd ones. As many signals as fill some registers go through all of it together, and what lies between the steps
-stays in the cache: samples are read once, coefficients written once, and no step is a call into PyTorch.
+stays in the cache, where it is not too large: samples are read once, coefficients written once, and no step is a call into
+PyTorch.
 """
 
 import os
@@ -24,8 +25,10 @@ from equisphere.transforms._workspace import workspace
 
 #: signals that go together, a multiple of 16; numbers between the steps above which all threads go through them together
 LANES, MOST_SUMS = 32, 2**19
-#: signals that are worth a set of lanes, signals for each thread from which threads work apart, largest band limit measured
-FEWEST, APART, LARGEST = 6, 12, 512
+#: signals that are worth a set of lanes, largest band limit measured
+FEWEST, LARGEST = 6, 512
+#: signals for each thread from which threads work apart; band limit to which they do where they cannot work together
+APART, LARGEST_APART = 12, 192
 
 
 class LaneEngine:
@@ -69,7 +72,7 @@ class LaneEngine:
         """Sums over the samples of f Y_lm; `weighted` makes them the quadrature of analysis."""
         from equisphere.transforms._lane_kernels import analysis
 
-        f = f.movedim(-1, 0).contiguous()
+        f = _plain(f.movedim(-1, 0))
         c = f.new_empty(self.bandwidth**2, len(f))
         self._run(analysis, f, c, len(f), weighted)
         return c
@@ -83,7 +86,7 @@ class LaneEngine:
         """
         from equisphere.transforms._lane_kernels import synthesis
 
-        c, (nlat, nlon), n = c.contiguous(), self.grid.shape, c.shape[-1]
+        c, (nlat, nlon), n = _plain(c), self.grid.shape, c.shape[-1]
         # no view: functions may write to it
         f = c.new_empty_strided((nlat, nlon, n), (nlon, 1, nlat * nlon)) if out is None else out
         self._run(synthesis, c, f.movedim(-1, 0), n, weighted)
@@ -105,7 +108,7 @@ class LaneEngine:
         parts = threads if together else -(-signals // share)
         own = 2 * lanes * max(2 * self.grid.nlon, self.bandwidth // 2 + 5)  # two rings, or the coefficients of an order
         each = 2 * self.bandwidth * (2 * lanes * rings + vector)
-        room = workspace("lanes", x, parts * own + (1 if together else parts) * each)
+        room = workspace("lanes", x, (1 if together else parts) * each + parts * own)
         if library is not None and parts > 1:
             call = task(kernel, arrays[0].dtype, library).address
             given = [x.data_ptr(), x.numel(), y.data_ptr(), y.numel(), room.data_ptr(), own, each, share]
@@ -117,7 +120,7 @@ class LaneEngine:
         flat, to, spare = (t.detach().numpy().reshape(-1) for t in (x, y, room))
 
         def part(number: int) -> None:
-            work, sums = spare[number * own :][:own], spare[parts * own + number * each :][:each]
+            sums, work = spare[number * each :][:each], spare[parts * each + number * own :][:own]
             kernel(
                 flat,
                 to,
@@ -178,6 +181,11 @@ class LaneEngine:
         return self._tables[dtype]
 
 
+def _plain(x: Tensor) -> Tensor:
+    """Numbers as they lie in memory: kernels know of no strides, signs that wait to be turned, or zeros that are not there."""
+    return torch.zeros_like(x) if x._is_zerotensor() else x.contiguous().resolve_neg()
+
+
 @cache
 def radices_of(n: int) -> tuple[int, ...] | None:
     """The passes of a Fourier transform of length n, or None where it has another prime factor than 2, 3, 5 and 7.
@@ -195,10 +203,12 @@ def radices_of(n: int) -> tuple[int, ...] | None:
 
 def fills_lanes(x: Tensor, grid: RingGrid, bandwidth: int) -> bool:
     """Whether this engine can transform such signals (n in the last dimension), and faster than another."""
+    fewest, largest = (FEWEST, LARGEST) if openmp() is not None else (APART * torch.get_num_threads(), LARGEST_APART)
     return (
         x.device.type == "cpu"
-        and x.shape[-1] >= (FEWEST if openmp() is not None else APART * torch.get_num_threads())
-        and bandwidth <= LARGEST
+        and x.dtype in (torch.float32, torch.float64)
+        and x.shape[-1] >= fewest
+        and bandwidth <= largest
         and radices_of(grid.nlon) is not None
     )
 

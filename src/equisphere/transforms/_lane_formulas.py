@@ -84,17 +84,3 @@ def joined(sums: Sequence[Any], scale: Sequence[Any]) -> Numbers:
     """Z_m and Z_-m of e + io from cosine and sine sums of e and of o: the transpose of `separated`."""
     (ec, es, oc, os), h = sums, scale[0]
     return [(ec + os) * h, (oc - es) * h, (ec - os) * h, (oc + es) * h]
-
-
-def four_terms(sums: Sequence[Any], x: Sequence[Any], factors: Sequence[Any]) -> Numbers:
-    """Add four products to each of some sums."""
-    f = factors
-    return [
-        s + x[0] * f[4 * i] + x[1] * f[4 * i + 1] + x[2] * f[4 * i + 2] + x[3] * f[4 * i + 3]
-        for i, s in enumerate(sums)
-    ]
-
-
-def one_term(sums: Sequence[Any], x: Sequence[Any], factors: Sequence[Any]) -> Numbers:
-    """Add a product to each of some sums."""
-    return [s + x[0] * factors[i] for i, s in enumerate(sums)]

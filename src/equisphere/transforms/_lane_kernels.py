@@ -257,8 +257,9 @@ def task(kernel, dtype, library):
         turns = carray(pointer(a[22]), (nlon, 2), kind)
         W, flags = a[23], a[24]
         me, of, size = number(), threads(), x.itemsize
-        work = carray(pointer(room + me * own * size), own, kind)
-        sums = carray(pointer(room + (of * own + (0 if half else me) * each) * size), each, kind)
+        # sums first: those of one half are where the other looks, whatever the number of threads that each is granted
+        sums = carray(pointer(room + (0 if half else me * each) * size), each, kind)
+        work = carray(pointer(room + ((1 if half else of) * each + me * own) * size), own, kind)
         kernel(
             x, y, signals, nlat, table, starts, mirrors, scales, radices, turns, (flags & 1, flags >> 1), work, sums,
             W, 64 // size, me, of, share, begin, half,
