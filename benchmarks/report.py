@@ -122,7 +122,8 @@ def write(result: dict, folder: Path) -> str:
     page = f"""# How fast the transforms are
 
 Written by `make bench`: real float32 signals on 2b x 2b grids, {result["machine"]}, torch {result["torch"]}; load of the machine
-when it began: {result["load"]:.1f} (the figures mean little where others were at work). The contenders take turns in one process.
+when it began: {result["load"]:.1f} (the figures mean little where others were at work). The contenders take turns in one process,
+each called twice in its turn and timed the second time.
 Ours: median and quartiles; compiled: after `es.transforms.accelerate()`, with numba. The others: their time, in multiples of ours, and then
 of ours compiled, median and quartiles over turns. "Forward and backward" is a round trip
 and the gradient of its input, that of its output given (no loss: torch's squares and sums cost as much again). Memory is the highest resident memory of that above what was resident before, tables

@@ -165,7 +165,7 @@ def network_step(seconds: float) -> dict[str, list[float]]:
 
     model = es.models.SphericalClassifier(
         channels=[36, 36, 36, 36, 40],
-        bandwidths=[20, 16, 16, 12, 10],
+        bandwidths=[24, 16, 16, 12, 10],
         anchors=8,
         activation="silu",
         hidden=24,
@@ -174,7 +174,7 @@ def network_step(seconds: float) -> dict[str, list[float]]:
         pairs=14,
     )
     optimizer = torch.optim.AdamW(model.parameters())
-    c, label = torch.randn(64, 1, 400), torch.randint(10, (64,))
+    c, label = torch.randn(64, 1, 576), torch.randint(10, (64,))
 
     def step(accelerated: bool) -> None:
         es.transforms.accelerate(accelerated)

@@ -46,7 +46,7 @@ def main() -> None:
         figures = json.loads((folder / "figures.json").read_text())
         recipe = json.loads((folder / "recipe.json").read_text())
         recipe["data"] = "mnist"  # not where somebody's copy of it lies
-        name = "mnist-rotated" if recipe["rotated"] else "mnist"
+        name = recipe["name"].removeprefix("spherical-") + ("-rotated" if recipe["rotated"] else "")
         _keep(name, {"figures": figures, "recipe": recipe, "note": given.note})
     text = (ROOT / "README.md").read_text()
     for name, part in (("demo", _demo_table()), ("mnist", _mnist_line())):
@@ -97,13 +97,21 @@ def _mnist_line() -> str:
     accuracy, samples = figures["test_accuracy"], figures["samples"]
     note = f" ({kept['note']})" if kept["note"] else ""
     path = KEPT / "mnist-rotated.json"
-    rotated = json.loads(path.read_text())["figures"]["test_accuracy"]["R"] if path.exists() else None
-    both = f"; trained on rotated ones, {100 * rotated:.2f} % of rotated ones" if rotated is not None else ""
+    both = ""
+    if path.exists():
+        rotated = json.loads(path.read_text())
+        other = {key: rotated["recipe"][key] for key in ("settings", "epochs", "matrix_rate")}
+        how = (
+            ""
+            if other.items() <= recipe.items()
+            else f" (band limit {other['settings']['bandwidths'][0]}, {other['epochs']} epochs)"
+        )
+        both = f"; trained on rotated ones{how}, {100 * rotated['figures']['test_accuracy']['R']:.2f} % of rotated ones"
     return (
         f"On the whole of MNIST ({samples['train']:,} digits to train on, {samples['test']:,} to test on): trained "
         f"upright, **{100 * accuracy['NR']:.2f} %** of upright test digits and **{100 * accuracy['R']:.2f} %** of "
-        f"randomly rotated ones{both}, with {figures['parameters']:,} parameters, {recipe['epochs']} epochs, "
-        f"{figures['seconds'] / 60:.0f} minutes{note}, one seed. The published zonal network (Esteves et al. 2018) has "
+        f"randomly rotated ones, with {figures['parameters']:,} parameters, {recipe['epochs']} epochs, "
+        f"{figures['seconds'] / 60:.0f} minutes{note}, one seed{both}. The published zonal network (Esteves et al. 2018) has "
         "98.75 and 98.08 with 57,000. Made by `equisphere train spherical-mnist`."
     )
 

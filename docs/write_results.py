@@ -142,6 +142,17 @@ def _mnist() -> str:
             f"{100 * accuracy['R']:.2f}",
             f"{kept['figures']['parameters']:,}",
         ],
+        *(
+            [
+                f"`{paper}` of this library, {other['recipe']['epochs']} epochs",
+                f"{100 * other['figures']['test_accuracy']['NR']:.2f}",
+                "not trained",
+                f"{100 * other['figures']['test_accuracy']['R']:.2f}",
+                f"{other['figures']['parameters']:,}",
+            ]
+            for paper in ("Cohen2018", "Esteves2020", "Cobb2021")
+            if (other := _read(f"mnist-{paper.lower()}"))
+        ),
         [f"zonal, {ESTEVES}", "98.75", "98.71", "98.08", "57,000"],
         ["spin-weighted, Esteves et al. 2020, arXiv 2006.10731", "99.37", "99.37", "99.08", "58,000"],
         ["generalised, Cobb et al. 2021, arXiv 2010.11661", "99.35", "99.38", "99.34", "58,000"],

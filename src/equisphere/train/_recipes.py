@@ -125,7 +125,7 @@ SMALL = {
 PLANAR = {"bandwidth": 24, "channels": [12, 24, 40, 52]}
 DIRECTED = {
     "channels": [36, 36, 36, 36, 40],
-    "bandwidths": [20, 16, 16, 12, 10],
+    "bandwidths": [24, 16, 16, 12, 10],
     "anchors": 8,
     "activation": "silu",
     "hidden": 24,
@@ -174,10 +174,10 @@ MNIST = Recipe(
     DIRECTED,
     data="mnist",
     options={"extent": HEMISPHERE, "jitter": 0.12},
-    epochs=20,
+    epochs=28,
     batch_size=32,
     learning_rate=5e-3,
-    matrix_rate=0.05,
+    matrix_rate=0.04,
     weight_decay=0.02,
     label_smoothing=0.05,
 )
