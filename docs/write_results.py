@@ -164,8 +164,16 @@ def _mnist() -> str:
         "## Spherical MNIST, accuracy in %\n\n"
         + _table(["trained / tested", "NR/NR", "R/R", "NR/R", "parameters"], rows)
         + "\n\nNR: upright, R: each digit in an orientation of its own. The published ones share data and protocol, "
-        "but for details of the projection.\n\n" + _cost(kept)
+        f"but for details of the projection.{_by_another(rotated, kept)}\n\n" + _cost(kept)
     )
+
+
+def _by_another(rotated: dict[str, Any] | None, kept: dict[str, Any]) -> str:
+    """How the network of R/R was trained, where not as that of NR was."""
+    if rotated is None or all(rotated["recipe"][key] == kept["recipe"][key] for key in ("settings", "epochs")):
+        return ""
+    recipe = rotated["recipe"]
+    return f" Our R/R is of an earlier recipe, of band limit {recipe['settings']['bandwidths'][0]} and {recipe['epochs']} epochs."
 
 
 def _shapes(name: str, title: str, others: list[list[str]], words: Callable[[dict[str, float]], str]) -> str:
