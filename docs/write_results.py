@@ -173,7 +173,8 @@ def _by_another(rotated: dict[str, Any] | None, kept: dict[str, Any]) -> str:
     if rotated is None or all(rotated["recipe"][key] == kept["recipe"][key] for key in ("settings", "epochs")):
         return ""
     recipe = rotated["recipe"]
-    return f" Our R/R is of an earlier recipe, of band limit {recipe['settings']['bandwidths'][0]} and {recipe['epochs']} epochs."
+    limit = recipe["settings"]["bandwidths"][0]
+    return f" Our R/R is of an earlier recipe, of band limit {limit} and {recipe['epochs']} epochs."
 
 
 def _shapes(name: str, title: str, others: list[list[str]], words: Callable[[dict[str, float]], str]) -> str:
