@@ -57,7 +57,7 @@ class ConfiguredModule(nn.Module):
         >>> from equisphere.models import SphericalClassifier
         >>> model = SphericalClassifier.from_pretrained("spherical-mnist")
         >>> model.bandwidth
-        20
+        24
         """
         from equisphere.models._checkpoint import load
         from equisphere.models._pretrained import checkpoint_path
