@@ -197,8 +197,9 @@ def test_threads_that_work_together_find_what_one_finds_alone(monkeypatch, shape
         torch.set_num_threads(3)
         monkeypatch.setattr(_lane_engine, "MOST_SUMS", 1)
         monkeypatch.setattr(_lane_engine, "in_threads", lambda *given: in_threads(*given[:-1], next(numbers)))
-        assert torch.equal(engine.to_grid(c, True), alone[0])
-        assert torch.equal(engine.from_grid(f, True), alone[1])
+        # by the same arithmetic, but compiled for another caller
+        assert relative_error(engine.to_grid(c, True), alone[0]) < 1e-14
+        assert relative_error(engine.from_grid(f, True), alone[1]) < 1e-14
     finally:
         torch.set_num_threads(before)
 
