@@ -99,15 +99,17 @@ def measure_memory(name: str, b: int, n: int) -> dict[str, float]:
     __import__("equisphere")
     if name == "compiled":  # numba's compiler needs memory of its own, once
         warm = CONTENDERS[name][0](4)
-        set_for(warm, lambda: forward_and_backward(warm, torch.randn(99, 8, 8)))()
+        with warm.setting():
+            forward_and_backward(warm, torch.randn(99, 8, 8))
     f = torch.randn(n, 2 * b, 2 * b)
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
     before, began = resident("VmRSS"), time.perf_counter()
     contender = CONTENDERS[name][0](b)
     contender.synthesis(contender.analysis(f[:1]))
     construction = time.perf_counter() - began
-    for _ in range(2):
-        set_for(contender, lambda: forward_and_backward(contender, f))()
+    with contender.setting():
+        for _ in range(2):
+            forward_and_backward(contender, f)
     return {"construction_s": construction, "peak_mb": (resident("VmHWM") - before) / 2**20}
 
 

@@ -100,13 +100,10 @@ def _mnist_line() -> str:
     both = ""
     if path.exists():
         rotated = json.loads(path.read_text())
-        other = {key: rotated["recipe"][key] for key in ("settings", "epochs", "matrix_rate")}
-        how = (
-            ""
-            if other.items() <= recipe.items()
-            else f" (band limit {other['settings']['bandwidths'][0]}, {other['epochs']} epochs)"
+        both = (
+            f"; trained on rotated ones{otherwise(rotated['recipe'], recipe)}, "
+            f"{100 * rotated['figures']['test_accuracy']['R']:.2f} % of rotated ones"
         )
-        both = f"; trained on rotated ones{how}, {100 * rotated['figures']['test_accuracy']['R']:.2f} % of rotated ones"
     return (
         f"On the whole of MNIST ({samples['train']:,} digits to train on, {samples['test']:,} to test on): trained "
         f"upright, **{100 * accuracy['NR']:.2f} %** of upright test digits and **{100 * accuracy['R']:.2f} %** of "
@@ -114,6 +111,13 @@ def _mnist_line() -> str:
         f"{figures['seconds'] / 60:.0f} minutes{note}, one seed{both}. The published zonal network (Esteves et al. 2018) has "
         "98.75 and 98.08 with 57,000. Made by `equisphere train spherical-mnist`."
     )
+
+
+def otherwise(recipe: dict[str, Any], than: dict[str, Any]) -> str:
+    """How a network was trained, in brackets, where by other numbers than another one."""
+    if all(recipe[key] == than[key] for key in ("settings", "epochs", "matrix_rate")):
+        return ""
+    return f" (band limit {recipe['settings']['bandwidths'][0]}, {recipe['epochs']} epochs)"
 
 
 def _spread(values: list[float]) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from write_evidence import otherwise
 
 import equisphere as es
 from equisphere.data import Batch, loader
@@ -160,21 +161,14 @@ def _mnist() -> str:
         [f"S2CNN, {COHEN}", "96", "95", "94", "58,000"],
         [f"planar CNN, {COHEN}", "98", "23", "11", "68,000"],
     ]
+    how = otherwise(rotated["recipe"], kept["recipe"]) if rotated else ""
+    earlier = f" Our R/R is of an earlier recipe{how}." if how else ""
     return (
         "## Spherical MNIST, accuracy in %\n\n"
         + _table(["trained / tested", "NR/NR", "R/R", "NR/R", "parameters"], rows)
         + "\n\nNR: upright, R: each digit in an orientation of its own. The published ones share data and protocol, "
-        f"but for details of the projection.{_by_another(rotated, kept)}\n\n" + _cost(kept)
+        f"but for details of the projection.{earlier}\n\n" + _cost(kept)
     )
-
-
-def _by_another(rotated: dict[str, Any] | None, kept: dict[str, Any]) -> str:
-    """How the network of R/R was trained, where not as that of NR was."""
-    if rotated is None or all(rotated["recipe"][key] == kept["recipe"][key] for key in ("settings", "epochs")):
-        return ""
-    recipe = rotated["recipe"]
-    limit = recipe["settings"]["bandwidths"][0]
-    return f" Our R/R is of an earlier recipe, of band limit {limit} and {recipe['epochs']} epochs."
 
 
 def _shapes(name: str, title: str, others: list[list[str]], words: Callable[[dict[str, float]], str]) -> str:

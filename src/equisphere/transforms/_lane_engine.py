@@ -122,22 +122,8 @@ class LaneEngine:
         def part(number: int) -> None:
             sums, work = spare[number * each :][:each], spare[parts * each + number * own :][:own]
             kernel(
-                flat,
-                to,
-                signals,
-                self.grid.nlat,
-                *arrays,
-                self._kind,
-                work,
-                sums,
-                lanes,
-                vector,
-                number,
-                parts,
-                share,
-                0,
-                0,
-            )
+                flat, to, signals, self.grid.nlat, *arrays, self._kind, work, sums, lanes, vector, number, parts, share, 0, 0,
+            )  # fmt: skip
 
         running = [_pool(threads, os.getpid()).submit(part, other) for other in range(1, parts)]
         part(0)
