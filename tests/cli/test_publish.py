@@ -38,7 +38,9 @@ def test_the_folder_is_what_others_will_have(digits, tmp_path):
 def test_a_network_without_data_at_hand_is_audited_on_random_signals(tmp_path):
     model = models.SphericalUNet(1, 2, (4,), (8,))
     models.save(model, tmp_path / "model.safetensors", {"data": "my own maps"})
-    said = json.loads(run(tmp_path, "me/net", "--output", tmp_path / "look", "--json").stdout)
+    result = run(tmp_path, "me/net", "--output", tmp_path / "look", "--json")
+    said = json.loads(result.stdout)
+    assert "no audit" not in result.stderr
     assert (said["audit"]["signals"], said["audit"]["on"]) == (16, "random signals")
     assert "my own maps" in (tmp_path / "look" / "README.md").read_text()
 

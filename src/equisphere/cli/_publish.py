@@ -40,7 +40,7 @@ def publish(
 
     path = models.checkpoint_path(checkpoint)
     model, notes = models.load(path)
-    measured = _audit(str(path), data)
+    measured = _audit(str(path), data, "recipe" in notes)
     if measured is not None:
         notes["audit"] = measured
     if output is not None:
@@ -54,9 +54,12 @@ def publish(
         answer.print(f"{'written to' if output is not None else 'uploaded:'} {where}", markup=False, highlight=False)
 
 
-def _audit(path: str, data: str | None) -> dict[str, Any] | None:
-    """What the card says of equivariance; None where no signals can be had that an audit can rotate."""
-    for random in (False, True):
+def _audit(path: str, data: str | None, trained_here: bool) -> dict[str, Any] | None:
+    """What the card says of equivariance; None where no signals can be had that an audit can rotate.
+
+    Test items are those of the recipe in the notes; without one there are none.
+    """
+    for random in (False, True) if trained_here else (True,):
         try:
             report = audited(path, random, data)
         except ValueError as error:
