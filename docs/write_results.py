@@ -183,7 +183,7 @@ def _ambiguous() -> str:
     turned = sum({row["label"], row["spherical"]} == {6, 9} for row in ours)
     return (
         f"\n\nWhat is wrong: of the {len(ours)} upright test digits that our network misses, {turned} are a 6 for a 9 or a 9 "
-        f"for a 6. A CNN of {kept['parameters']:,} parameters that knows nothing of the sphere, trained on the same digits as flat "
+        f"for a 6. A CNN of {kept['parameters']:,} parameters that knows nothing of the sphere, trained on them as flat "
         "pictures, turned in the plane anew whenever they are seen (`benchmarks/flat_digits.py`, "
         f"{kept['epochs']} epochs, seed {kept['seed']}), has {100 * accuracy['turned once']:.2f} % on turned test digits, and "
         f"{100 * accuracy['mean of all turns']:.2f} % by its mean answer over {kept['turns']} turns. {len(both)} digits are "
