@@ -117,10 +117,9 @@ def test_a_checkpoint_that_cannot_be_read_is_named(few, unbroken, tmp_path, cont
         fit(TINY, folder, few, progress=False, resume=True)
 
 
-def test_a_whole_run_is_not_trained_again(few, unbroken):
-    began = time.perf_counter()
+def test_a_whole_run_is_not_trained_again(few, unbroken, monkeypatch):
+    monkeypatch.delattr("pytorch_lightning.Trainer.fit")
     again = fit(TINY, unbroken.folder, few, progress=False, resume=True)
-    assert time.perf_counter() - began < 5
     assert torch.equal(weights(again), weights(unbroken))
 
 
