@@ -106,9 +106,9 @@ def test_files_of_two_kinds_are_named_with_what_they_were_read_as(tmp_path):
     cloud = saved(tmp_path, "cloud", np.random.default_rng(0).normal(size=(20, 3)))
     projected = tmp_path / "mesh.ply.npz"
     for a, b, words in (
-        (flat, cloud, "a map (signals: 1), {} as a cloud of points (signals: 6). Give two maps, two clouds"),
-        (mesh, stack, "a mesh (signals: 2), {} as maps (signals: 2)"),
-        (flat, stack, "a map (signals: 1), {} as maps (signals: 2)"),
+        (flat, cloud, "a map of 16 x 32, rows half a cell off the poles (signals: 1), {} as a cloud of points (signals: 6). Give two maps, two clouds"),
+        (mesh, stack, "a mesh (signals: 2), {} as maps of 16 x 32, rows half a cell off the poles (signals: 2)"),
+        (flat, stack, "a map of 16 x 32, rows half a cell off the poles (signals: 1), {} as maps of 16 x 32,"),
         (mesh, projected, "a mesh (signals: 2), {} as a projected mesh (signals: 6)"),
         (cloud, projected, "a cloud of points (signals: 6), {} as a projected mesh (signals: 6)"),
     ):
@@ -180,6 +180,10 @@ def test_a_zero_has_no_sign():
         ("b.npy", np.ones(7), "must hold L\\*L coefficients"),
         ("c.npy", np.full((8, 8), np.nan), "NaN or infinite"),
         ("d.npy", np.ones((2, 2), complex), "real numbers"),
+        ("e.npy", np.ones((0, 3)), r"holds no numbers: its shape is \(0, 3\)"),
+        ("f.npy", np.ones((3, 100)), "is it transposed"),
+        ("g.npy", np.ones((100, 4)), "8 rows and columns at least"),
+        ("h.npy", np.ones((16, 32, 3)), "are the channels the last"),
     ],
 )
 def test_files_that_cannot_be_read_are_named(name, content, words, tmp_path):
@@ -203,6 +207,27 @@ def test_a_mesh_that_is_none_is_named(tmp_path):
         read_coefficients(tmp_path / "a.obj", 4)
 
 
-def test_a_constant_map_is_refused(tmp_path):
-    path = saved(tmp_path, "flat", np.ones((8, 16)))
-    assert "must differ from a constant" in " ".join(run(path, path, code=1).stderr.split())
+@pytest.mark.parametrize(
+    ("array", "why"), [(np.ones((8, 16)), "it is constant"), (np.ones((50, 3)), "all its points lie at their centroid")]
+)
+def test_what_looks_the_same_in_every_rotation_is_refused_by_name(array, why, signal, tmp_path):
+    path = saved(tmp_path, "flat", array)
+    assert f"flat.npy looks the same in every rotation, so that it cannot be compared: {why}" in "".join(
+        run(path, path, code=1).stderr.splitlines()
+    ).replace("  ", " ")
+
+
+def test_rows_of_healpix_pixels_are_maps(signal, tmp_path):
+    maps = [es.SHT(es.grids.HEALPix(8), 12).inverse(torch.stack((c, 2 * c))) for c in signal]
+    report = json.loads(run(*(saved(tmp_path, n, x) for n, x in zip("ab", maps, strict=True)), "--json").stdout)
+    assert report["read_as"] == ["HEALPix maps of 768 pixels"] * 2
+    assert angle_to(report) < 1e-2
+
+
+def test_a_row_more_than_half_the_columns_lies_at_the_poles(signal, tmp_path):
+    grid = es.grids.ClenshawCurtis(nlat=33, nlon=64)
+    a, b = (saved(tmp_path, name, es.SHT(grid, 12).inverse(c)) for name, c in zip("ab", signal, strict=True))
+    report = json.loads(run(a, b, "--json", "--bandwidth", 12).stdout)
+    assert report["read_as"] == ["a map of 33 x 64, first and last row at the poles"] * 2
+    assert angle_to(report) < 1e-5
+    assert angle_to(json.loads(run(a, b, "--json", "--bandwidth", 12, "--no-poles").stdout)) > 1e-5

@@ -23,25 +23,32 @@ def align(
         int, typer.Option(min=1, help="How many rotations to give at most; symmetric things have many.")
     ] = 8,
     key: Annotated[str | None, typer.Option(help="Name of the array in .npz files.")] = None,
-    poles: Annotated[bool, typer.Option("--poles", help="First and last row of a map are the poles.")] = False,
+    poles: Annotated[
+        bool | None,
+        typer.Option(
+            "--poles/--no-poles",
+            help="First and last row of a map are the poles. Default: where there is a row more than half the columns.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the rotation that takes A to B, and say how sure it is.
 
-    .npy and .npz files hold an equirectangular map (north first), maps one after the other, a HEALPix map in RING order, L*L
-    coefficients, or a cloud of points (n, 3), as .pts files do. Pictures are equirectangular panoramas, twice as wide as
+    .npy and .npz files hold an equirectangular map (north first), maps one after the other, HEALPix maps in RING order, L*L
+    coefficients, or a cloud of points (n, 3), as .pts files do; the answer says what was read. Pictures are equirectangular panoramas, twice as wide as
     high. Meshes (with the extra `data`) are compared by where their surface lies, seen from its centroid. The mean does
     not count, nor does a positive factor. A mirror image is not found. What `equisphere project` wrote is read as such.
     """
     from equisphere.align import align as find
     from equisphere.data import read_pair
 
-    x, y = read_pair(a, b, bandwidth, key, poles)
+    x, y, kinds = read_pair(a, b, bandwidth, key, poles)
     found = find(x, y, channels=True, peaks=peaks)
     equal = int(found.count())
     report: dict[str, Any] = {
         "a": str(a),
         "b": str(b),
+        "read_as": kinds,
         "bandwidth": isqrt(x.shape[-1]),
         "score": float(found.score),
         "margin": float(found.margin),
@@ -55,10 +62,11 @@ def align(
     table = Table("", "", show_header=False)
     error = report["error_degrees"]
     asked = "" if report["bandwidth"] == bandwidth else f" ({bandwidth} asked for)"
+    table.add_row("read as", kinds[0] if kinds[0] == kinds[1] else "\n".join(kinds))
     table.add_row("compared", f"to band limit {report['bandwidth']}{asked}")
     table.add_row("score", f"{report['score']:.4f} (1 where B is A turned, 0 where nothing is alike)")
     table.add_row("margin", f"{report['margin']:.4f} (how much better than the second best rotation)")
-    table.add_row("error", "a turn changes nothing" if error is None else f"{error:.2g} degrees, estimated")
+    table.add_row("error", "a turn changes nothing" if error is None else f"{error:.2g} degrees, estimated; more, where what differs is not like noise")
     for best in [report["best"], *report["within_0.01_of_the_best"]]:
         table.add_row("rotation", _in_words(best))
     answer.print(table, highlight=False)

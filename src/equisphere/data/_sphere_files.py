@@ -21,6 +21,8 @@ from equisphere.transforms import SHT, accumulate
 
 #: into how many points a surface is divided, more or less
 SURFACE_POINTS = 50_000
+#: rows and columns of a map, at the least
+LEAST = 8
 
 Channels = Float[Tensor, "channels coefficients"]
 
@@ -36,13 +38,13 @@ SHAPES = {MESH, CLOUD, PROJECTED_MESH, PROJECTED_MOLECULES}
 PROJECTED = {"mesh": PROJECTED_MESH, "cloud": CLOUD, "molecules": PROJECTED_MOLECULES}
 
 
-def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, poles: bool = False) -> Channels:
+def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, poles: bool | None = None) -> Channels:
     """Coefficients of the signals in a file, degrees below the band limit alone (fewer, where the file has no more).
 
     What is understood:
-        .npy, .npz: L*L numbers are coefficients, 12 nside^2 a HEALPix map in RING order; two dimensions an equirectangular map,
-            row 0 the north and column 0 longitude 0, but `(n, 3)` a cloud of points; three dimensions such maps one after the
-            other.
+        .npy, .npz: L*L numbers are coefficients, 12 nside^2 a HEALPix map in RING order, and so is each row of a few;
+            two dimensions an equirectangular map, row 0 the north and column 0 longitude 0, but `(n, 3)` a cloud of points; three
+            dimensions such maps one after the other. Fewer than 8 rows or columns are no map.
         .npz that `project_files` wrote: all channels of its coefficients.
         .pts, and `(n, 3)`: clouds of points about their centroid, one signal for each shell, as `project_file` has them.
         pictures: equirectangular, twice as wide as high, one signal for each colour.
@@ -52,7 +54,8 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
         path: the file.
         bandwidth: band limit of the result, at the most.
         key: name of the array in an .npz file; not needed where it holds one.
-        poles: the first and the last row of a map are the poles (as in most weather data) rather than half a cell off them.
+        poles: the first and the last row of a map are the poles (as in most weather data) rather than half a cell off them; by
+            default they are where there is one row more than half as many as columns.
 
     Raises:
         DataError: where the file is missing, of another kind, or holds something else; the message names it.
@@ -62,8 +65,8 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
 
 
 def read_pair(
-    a: str | Path, b: str | Path, bandwidth: int, key: str | None = None, poles: bool = False
-) -> tuple[Channels, Channels]:
+    a: str | Path, b: str | Path, bandwidth: int, key: str | None = None, poles: bool | None = None
+) -> tuple[Channels, Channels, tuple[str, str]]:
     """Coefficients of two files that are to be compared: of one kind, with as many signals, to the lower of two band limits.
 
     A map, a picture and coefficients are of one kind. A cloud, a mesh, and a mesh that `project_files` brought onto the sphere
@@ -76,8 +79,11 @@ def read_pair(
         key: as there, for both.
         poles: as there, for both.
 
+    Returns:
+        The coefficients of each, and in words what each was read as.
+
     Raises:
-        DataError: where the files are not alike, or one cannot be read.
+        DataError: where the files are not alike, or one cannot be read or looks the same in every rotation.
         ImportError: where one is a mesh and trimesh is not installed.
     """
     (x, kind_x), (y, kind_y) = (_read(Path(path), bandwidth, key, poles) for path in (a, b))
@@ -87,11 +93,16 @@ def read_pair(
             f"{len(x)}), {b} as {kind_y} (signals: {len(y)}). Give two maps, two clouds or two meshes, or what "
             "`equisphere project` wrote of both, with the same settings."
         )
+    for path, c, kind in ((a, x, kind_x), (b, y, kind_y)):
+        still = c[:, 1:].abs().amax() <= 16 * torch.finfo(c.dtype).eps * c.abs().amax() if c.shape[-1] > 1 else True
+        if still:
+            why = "all its points lie at their centroid" if kind == CLOUD else "it is constant"
+            raise DataError(f"{path} looks the same in every rotation, so that it cannot be compared: {why}.")
     size = min(x.shape[-1], y.shape[-1])
-    return x[:, :size], y[:, :size]
+    return x[:, :size], y[:, :size], (kind_x, kind_y)
 
 
-def _read(path: Path, bandwidth: int, key: str | None, poles: bool) -> tuple[Channels, str]:
+def _read(path: Path, bandwidth: int, key: str | None, poles: bool | None) -> tuple[Channels, str]:
     """Coefficients of a file, and what it was read as."""
     known = ", ".join(sorted({".npy", ".npz", ".pts"} | IMAGE_SUFFIXES | MESH_SUFFIXES))
     if path.is_dir():
@@ -139,12 +150,14 @@ def _array(path: Path, key: str | None) -> np.ndarray:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} cannot be read as a NumPy file ({error}).") from error
-    if found.dtype.kind not in "fiub" or found.size == 0:
+    if found.size == 0:
+        raise DataError(f"{path} holds no numbers: its shape is {found.shape}.")
+    if found.dtype.kind not in "fiub":
         raise DataError(f"{path} must hold real numbers, got {found.dtype} of shape {found.shape}.")
     return found.astype(np.float64)
 
 
-def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) -> tuple[Channels, str]:
+def _coefficients(array: np.ndarray, bandwidth: int, poles: bool | None, path: Path) -> tuple[Channels, str]:
     if not np.isfinite(array).all():
         raise DataError(f"{path} holds NaN or infinite values: fill the gaps first.")
     signal = torch.from_numpy(array)
@@ -152,18 +165,27 @@ def _coefficients(array: np.ndarray, bandwidth: int, poles: bool, path: Path) ->
         return signal[None, : bandwidth**2], "coefficients"
     if array.ndim == 2 and array.shape[1] == 3:
         return cloud_coefficients(normalize_points(signal), bandwidth), CLOUD
-    grid: Grid
-    if array.ndim == 1 and array.size % 12 == 0 and isqrt(array.size // 12) ** 2 == array.size // 12:
-        grid, kind = HEALPix(isqrt(array.size // 12)), "a HEALPix map"
-    elif array.ndim in (2, 3) and array.shape[-2] >= 2:
-        rings = ClenshawCurtis if poles else DriscollHealy
-        grid, kind = rings(nlat=array.shape[-2], nlon=array.shape[-1]), "a map" if array.ndim == 2 else "maps"
-    else:
-        raise DataError(
-            f"{path} must hold L*L coefficients, 12 nside^2 HEALPix pixels, points (n, 3), or maps of shape "
-            f"(.., nlat, nlon), got shape {array.shape}."
-        )
+    grid, kind = _sampled(array.shape, poles, path)
     return SHT(grid, min(bandwidth, grid.bandwidth))(signal.reshape(-1, *grid.shape)), kind
+
+
+def _sampled(shape: tuple[int, ...], poles: bool | None, path: Path) -> tuple[Grid, str]:
+    """The grid of an array of samples, and what that is in words."""
+    nside = isqrt(shape[-1] // 12)
+    if shape[-1] == 12 * nside**2 and (len(shape) == 1 or (len(shape) == 2 and 8 * shape[0] <= shape[1])):
+        return HEALPix(nside), "a HEALPix map" if len(shape) == 1 else f"HEALPix maps of {shape[-1]} pixels"
+    if len(shape) not in (2, 3) or min(shape[-2:]) < LEAST:
+        raise DataError(
+            f"{path} must hold L*L coefficients, 12 nside^2 HEALPix pixels (or rows of them), points (n, 3), or maps of shape "
+            f"(.., nlat, nlon) with {LEAST} rows and columns at least, got shape {shape}: is it transposed, or are the channels "
+            "the last of its dimensions?"
+        )
+    nlat, nlon = shape[-2:]
+    poles = nlat == nlon // 2 + 1 if poles is None else poles
+    rows = "first and last row at the poles" if poles else "rows half a cell off the poles"
+    return (ClenshawCurtis if poles else DriscollHealy)(nlat=nlat, nlon=nlon), (
+        f"{'a map' if len(shape) == 2 else 'maps'} of {nlat} x {nlon}, {rows}"
+    )
 
 
 def _surface(path: Path, bandwidth: int) -> Channels:
