@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from reference import SPECIAL_ROTATIONS, harmonics_at, randn, relative_error
-from torch.autograd import gradcheck
+from torch.autograd import gradcheck, gradgradcheck
 
 import equisphere as es
 from equisphere.align import align, correlation
@@ -185,6 +185,7 @@ def test_score_and_rotation_have_the_derivatives_of_the_maximum():
         return found.rotation, found.score
 
     assert gradcheck(outcome, (a, b.requires_grad_()), eps=1e-5, atol=1e-5, fast_mode=True)
+    assert gradgradcheck(outcome, (a, b), eps=1e-5, atol=1e-5, fast_mode=True)  # the rotation answers, in the second too
 
 
 def test_a_mirror_image_is_not_found():
@@ -200,6 +201,7 @@ def test_a_mirror_image_is_not_found():
         (lambda: align(torch.ones(16), torch.ones(25)), "b must have band limit 4.*got band limit 5"),
         (lambda: align(torch.ones(15), torch.ones(15)), "no positive square number"),
         (lambda: align(torch.ones(1), torch.ones(1)), "band limit 1 are constants"),
+        (lambda: align(torch.ones(16), torch.ones(16), weights=[1.0] * 4), "weights must be a torch tensor"),
         (lambda: align(torch.zeros(16), torch.ones(16)), "a must differ from a constant"),
         (lambda: align(torch.ones(2, 16), torch.eye(16)[:2]), "b must differ from a constant.*number \\[0\\]"),
         (lambda: align(torch.ones(16), torch.full((16,), float("nan"))), "b must be finite"),

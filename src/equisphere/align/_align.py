@@ -19,6 +19,8 @@ STARTS = 32
 FINER = 1.5
 #: degrees beyond these are left to Newton's method
 SEARCHED = 64
+#: orders of derivatives that results have
+DERIVATIVES = 2
 #: samples of the correlation that are held at one time
 HELD = 2**24
 
@@ -74,7 +76,8 @@ def align(
     method with the exact derivatives of the rotated signal, and the distinct maxima kept. Degree 0 (the mean) does not see
     rotations and is left out; a positive factor between the signals does not matter. A mirror image is not found.
 
-    Differentiable in `a` and `b`: score and rotation have the derivatives of the maximum (implicit function theorem).
+    Differentiable twice in `a` and `b`: scores and rotations have the first and second derivatives of the maxima (implicit
+    function theorem); `error` has none.
     Past band limit 64 the search uses the degrees below 64, the climb all.
 
     Args:
@@ -106,8 +109,10 @@ def align(
         found, valid = _maxima(climb, y, max(peaks, 2))
     value, slope, curvature = climb(found)
     if torch.is_grad_enabled() and (x.requires_grad or y.requires_grad):
-        # one more step of Newton's method, which moves nothing, has the derivatives of the maximum
-        found = turned(found, uphill(slope, curvature))
+        # further steps of Newton's method, which move nothing: each has the derivatives of the maximum of one order more
+        for _ in range(DERIVATIVES):
+            found = turned(found, uphill(slope, curvature))
+            value, slope, curvature = climb(found)
     scores = torch.where(valid, value.clamp(0, 1), 0.0)
     result = {
         "rotation": found[:, 0],

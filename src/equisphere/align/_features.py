@@ -64,6 +64,8 @@ def _real_channels(x: Tensor) -> Tensor:
 
 def _root_weights(weights: Tensor | None, bandwidth: int) -> Tensor:
     """Root of the weight of each coefficient; that of degree 0 is zero, since no rotation changes it."""
+    if weights is not None:
+        _checks.tensor(weights, "weights")
     by_degree = torch.ones(bandwidth, dtype=torch.float64) if weights is None else weights.detach().double().cpu()
     if by_degree.shape != (bandwidth,) or not bool((by_degree >= 0).all()) or not bool(by_degree[1:].isfinite().all()):
         raise ValueError(
