@@ -185,7 +185,9 @@ def test_score_and_rotation_have_the_derivatives_of_the_maximum():
         return found.rotation, found.score
 
     assert gradcheck(outcome, (a, b.requires_grad_()), eps=1e-5, atol=1e-5, fast_mode=True)
-    assert gradgradcheck(outcome, (a, b), eps=1e-5, atol=1e-5, fast_mode=True)  # the rotation answers, in the second too
+    assert gradgradcheck(
+        outcome, (a, b), eps=1e-5, atol=1e-5, fast_mode=True
+    )  # the rotation answers, in the second too
 
 
 def test_a_mirror_image_is_not_found():

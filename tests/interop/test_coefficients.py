@@ -13,7 +13,15 @@ import equisphere as es
 from equisphere import interop
 from equisphere.grids import ClenshawCurtis, DriscollHealy, GaussLegendre
 from equisphere.harmonics import so3_degrees_and_orders
-from equisphere.transforms import SO3Transform, VectorSHT, section, spin_components, to_complex_basis, to_real_basis
+from equisphere.transforms import (
+    SO3Transform,
+    SpinSHT,
+    VectorSHT,
+    section,
+    spin_components,
+    to_complex_basis,
+    to_real_basis,
+)
 
 EXACT = 1e-12
 BACK_AND_FORTH = {
@@ -95,7 +103,7 @@ def test_healpy_with_fewer_orders():
 
 @pytest.mark.parametrize("name", ["CC", "F1", "DH", "GL"])
 def test_ducc0(name):
-    """Synthesis and analysis on each of its grids that is one here, of spin 0 and 1."""
+    """Synthesis and analysis on each of its grids that is one here, of spin 0, 1 and 2."""
     ducc0 = quietly("ducc0")
     grid = interop.grid_named("ducc0", name, 25, 26)
     n = grid.bandwidth
@@ -107,6 +115,13 @@ def test_ducc0(name):
         assert relative_error(sht.inverse(c), torch.from_numpy(theirs).reshape(*(2,) * spin, *grid.shape)) < EXACT
         back = ducc0.sht.analysis_2d(map=theirs, spin=spin, lmax=n - 1, geometry=name)
         assert relative_error(interop.from_ducc0(back, spin), c) < EXACT
+    modes = randn(2, n * n)
+    modes[:, :4] = 0
+    theirs = ducc0.sht.synthesis_2d(
+        alm=interop.to_ducc0(modes, 2), spin=2, lmax=n - 1, geometry=name, ntheta=25, nphi=26
+    )
+    ours = SpinSHT(grid, n, 2).inverse(es.transforms.from_e_b_modes(modes))
+    assert relative_error(torch.complex(*torch.from_numpy(theirs)), ours) < EXACT
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:s2fft")
@@ -242,7 +257,8 @@ def test_named_grids():
         (lambda: interop.from_healpy(np.full(6, np.nan + 0j)), "finite"),
         (lambda: interop.from_healpy(np.ones(6, dtype=int)), "floating point"),
         (lambda: interop.from_healpy(np.ones((0, 6)) + 0j), "at least one"),
-        (lambda: interop.to_ducc0(torch.ones(4), spin=2), "spin must be 0"),
+        (lambda: interop.to_ducc0(torch.ones(4), spin=-1), "spin must be an integer from 0 on"),
+        (lambda: interop.to_ducc0(torch.ones(4), spin=2), r"of spin 2 must have shape"),
         (lambda: interop.to_ducc0(torch.ones(4), spin=1), r"\(..., 2, n\)"),
         (lambda: interop.from_ducc0(np.ones(6) + 0j), r"\(..., 1, n\)"),
         (lambda: interop.to_torch_harmonics(torch.ones(4), "4pi"), "four-pi"),

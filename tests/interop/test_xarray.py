@@ -186,3 +186,13 @@ def test_curvilinear_maps_are_refused():
     array = xarray.DataArray(np.ones((9, 16)), {"lat": (("i", "j"), lat), "lon": (("i", "j"), lon)}, ["i", "j"])
     with pytest.raises(ValueError, match="two dimensions"):
         from_xarray(array)
+
+
+@pytest.mark.usefixtures("as_user")
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(xarray.Dataset({"t": BASE, "u": BASE}), r"holds several arrays \('t', 'u'\)"), (np.ones((9, 16)), "got ndarray")],
+)
+def test_what_is_no_data_array_is_named(given, words):
+    with pytest.raises(ValueError, match=words):
+        from_xarray(given)

@@ -1,5 +1,6 @@
 """The type of a feature, and functions on SO(3) as features."""
 
+import numpy as np
 import pytest
 import torch
 from fields import feature, values_at
@@ -114,6 +115,12 @@ BAD = {
         lambda: from_wigner(Field(4), torch.ones(1, 1, 10) + 0j),
         "\\(batch, 1, 84\\)",
     ),
+    "a NumPy array": (lambda: from_wigner(Field(4), np.ones((1, 1, 84))), "must be a torch tensor"),
+    "functions that are not real": (
+        lambda: from_wigner(Field(4), 1j * torch.ones(1, 1, 84)),
+        "functions on SO.3. with real values",
+    ),
+    "channels that are no sequence": (lambda: Field(8, (0, 1), np.array([2, 3])), "channels must be an integer, or a"),
     "real Wigner coefficients": (lambda: from_wigner(Field(4), torch.ones(1, 1, 84)), "must be complex"),
 }
 

@@ -341,6 +341,10 @@ BAD = {
     "a grid too coarse": (lambda: GridConv(Field(12), Field(12), SMALL, 0.6), "band limit 12 is too large.*finer grid"),
     "no radius": (lambda: GridConv(FIELD, FIELD, SMALL, "3"), "angle between 0 and pi / 2"),
     "a radius in degrees": (lambda: GridConv(FIELD, FIELD, SMALL, 5), "in radians, got 5.*EquivariantLinear"),
+    "a grid too coarse for any radius": (
+        lambda: GridConv(FIELD, FIELD, es.grids.GaussLegendre(4, nlat=8, nlon=8), 1.2),
+        "Take a finer grid",
+    ),
     "a radius of one ring": (lambda: GridConv(FIELD, FIELD, SMALL, 0.2), "two steps.*1.02 steps.*radius of 0.3927"),
     "a high order": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6, 3), "order 3 need a radius of 4 steps.*Take order=2"),
     "no order": (lambda: GridConv(FIELD, FIELD, SMALL, 0.6, -1), "order must be an integer, 0 or more"),

@@ -216,11 +216,11 @@ def test_shear_and_convergence_come_from_one_potential():
     assert relative_error(inverse_kaiser_squires(gamma), to_complex_basis(kappa)) < 1e-14
 
 
-@pytest.mark.parametrize("turn", [None, 0.4, "nodes"])
+@pytest.mark.parametrize("turn", [None, 0.4, 0.5, "nodes"])
 def test_a_section_is_the_function_at_one_rotation_for_each_node(turn):
     F = randn(2, SO3.size, dtype=torch.complex128)
-    angle = {None: None, 0.4: torch.tensor(0.4)}.get(turn, GRID.points[..., 0])
-    at = {None: 0.0, 0.4: 0.4000000059604645}.get(turn, lambda t, p: np.sin(t) * np.cos(p))
+    angle = {None: None, 0.4: torch.tensor(0.4), 0.5: 0.5}.get(turn, GRID.points[..., 0])
+    at = {None: 0.0, 0.4: 0.4000000059604645, 0.5: 0.5}.get(turn, lambda t, p: np.sin(t) * np.cos(p))
     wanted = torch.stack([values_at(x, at_nodes(at)) for x in F]).unflatten(1, GRID.shape)
     assert relative_error(section(spin_components(F), GRID, angle), wanted) < 1e-12
 
@@ -361,8 +361,11 @@ BAD = {
     "a real vector": (lambda: spin_convolution(torch.ones(16), torch.ones(4), 1, 0), "spin 1 are complex"),
     "a high spin": (lambda: spin_convolution(ONE, torch.ones(4), 0, 4), "out_spin must lie between -3 and 3"),
     "few numbers": (lambda: spin_convolution(ONE, torch.ones(3), 0, 1), "one number for each of the 4 degrees"),
-    "raised too high": (lambda: eth(ONE, 3), "out_spin must lie between"),
-    "no shear": (lambda: kaiser_squires(torch.ones(4)), "out_spin must lie between -1 and 1"),
+    "raised too high": (lambda: eth(ONE, 3), "what comes of spin 3 has spin 4, and no degrees below band limit 4"),
+    "lowered too low": (lambda: ethbar(ONE, -3), "what comes of spin -3 has spin -4"),
+    "a spin that is none": (lambda: eth(ONE, 4), "spin must lie between -3 and 3"),
+    "no shear": (lambda: kaiser_squires(torch.ones(4)), "shear has degrees l >= 2 alone"),
+    "an angle that is none": (lambda: section(torch.ones(3, 16) + 0j, GRID, "x"), "an angle for each node.*got 'x'"),
     "angles": (lambda: section(torch.ones(3, 16) + 0j, GRID, torch.ones(5)), "an angle for each node"),
     "multiplied batches": (
         lambda: harmonic_multiplication(torch.ones(2, 16), torch.ones(3, 16)),

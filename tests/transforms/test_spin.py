@@ -268,6 +268,7 @@ GRID = es.grids.DriscollHealy(4)
         (lambda: SpinSHT(GRID, 4, 1)(torch.ones(8, 9)), r"signal must have shape \(..., 8, 8\).*got \(8, 9\)"),
         (lambda: SpinSHT(GRID, 4, 1)(torch.ones(8, 8).long()), "signal must hold floating point"),
         (lambda: SpinSHT(GRID, 4, 1)(torch.full((8, 8), float("nan"))), "signal must be finite"),
+        (lambda: SpinSHT(GRID, 4, 1).inverse(np.ones(16)), "coefficients must be a torch tensor"),
         (lambda: SpinSHT(GRID, 4, 1).inverse(torch.ones(16)), "coefficients of spin signals are complex"),
         (lambda: SpinSHT(GRID, 4, 1).inverse(torch.ones(9) + 0j), "must have band limit 4.*got band limit 3"),
         (lambda: SpinSHT(GRID, 4, 1).inverse(torch.full((16,), float("inf")) + 0j), "coefficients must be finite"),

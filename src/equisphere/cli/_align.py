@@ -13,6 +13,9 @@ from equisphere.cli._common import answer, print_json, teaching
 from equisphere.cli._train import Json
 from equisphere.groups import euler_angles
 
+#: radians below which a rotation is none
+STILL = 1e-8
+
 
 @teaching
 def align(
@@ -35,9 +38,10 @@ def align(
     """Find the rotation that takes A to B, and say how sure it is.
 
     .npy and .npz files hold an equirectangular map (north first), maps one after the other, HEALPix maps in RING order, L*L
-    coefficients, or a cloud of points (n, 3), as .pts files do; the answer says what was read. Pictures are equirectangular panoramas, twice as wide as
-    high. Meshes (with the extra `data`) are compared by where their surface lies, seen from its centroid. The mean does
-    not count, nor does a positive factor. A mirror image is not found. What `equisphere project` wrote is read as such.
+    coefficients, or a cloud of points (n, 3), as .pts files do; the answer says what was read. Pictures are equirectangular
+    panoramas, twice as wide as high. Meshes (with the extra `data`) are compared by where their surface lies, seen from its
+    centroid. The mean does not count, nor does a positive factor. A mirror image is not found. What `equisphere project` wrote
+    is read as such.
     """
     from equisphere.align import align as find
     from equisphere.data import read_pair
@@ -66,7 +70,10 @@ def align(
     table.add_row("compared", f"to band limit {report['bandwidth']}{asked}")
     table.add_row("score", f"{report['score']:.4f} (1 where B is A turned, 0 where nothing is alike)")
     table.add_row("margin", f"{report['margin']:.4f} (how much better than the second best rotation)")
-    table.add_row("error", "a turn changes nothing" if error is None else f"{error:.2g} degrees, estimated; more, where what differs is not like noise")
+    estimated = (
+        f"{error:.2g} degrees, estimated; more where what differs is not like noise" if error is not None else ""
+    )
+    table.add_row("error", estimated or "a turn changes nothing")
     for best in [report["best"], *report["within_0.01_of_the_best"]]:
         table.add_row("rotation", _in_words(best))
     answer.print(table, highlight=False)
@@ -77,6 +84,8 @@ def _described(R: Tensor, score: float) -> dict[str, Any]:
     half_turn = (R + R.mT + (1 - R.trace()) * torch.eye(3, dtype=R.dtype))[:, int(R.diagonal().argmax())]
     twist = torch.stack((R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]))
     axis = half_turn * (1.0 if half_turn @ twist >= 0 else -1.0)
+    if angle < STILL:  # of no turn every axis is one
+        axis = torch.tensor([0.0, 0.0, 1.0], dtype=R.dtype)
     return {
         "score": score,
         "matrix": R.tolist(),

@@ -43,8 +43,8 @@ def read_coefficients(path: str | Path, bandwidth: int, key: str | None = None, 
 
     What is understood:
         .npy, .npz: L*L numbers are coefficients, 12 nside^2 a HEALPix map in RING order, and so is each row of a few;
-            two dimensions an equirectangular map, row 0 the north and column 0 longitude 0, but `(n, 3)` a cloud of points; three
-            dimensions such maps one after the other. Fewer than 8 rows or columns are no map.
+            two dimensions an equirectangular map, row 0 the north and column 0 longitude 0, but `(n, 3)` a cloud of points;
+            three dimensions such maps one after the other. Fewer than 8 rows or columns are no map.
         .npz that `project_files` wrote: all channels of its coefficients.
         .pts, and `(n, 3)`: clouds of points about their centroid, one signal for each shell, as `project_file` has them.
         pictures: equirectangular, twice as wide as high, one signal for each colour.
@@ -177,8 +177,8 @@ def _sampled(shape: tuple[int, ...], poles: bool | None, path: Path) -> tuple[Gr
     if len(shape) not in (2, 3) or min(shape[-2:]) < LEAST:
         raise DataError(
             f"{path} must hold L*L coefficients, 12 nside^2 HEALPix pixels (or rows of them), points (n, 3), or maps of shape "
-            f"(.., nlat, nlon) with {LEAST} rows and columns at least, got shape {shape}: is it transposed, or are the channels "
-            "the last of its dimensions?"
+            f"(.., nlat, nlon) with {LEAST} rows and columns at least, got shape {shape}: is it transposed, or are the "
+            "channels the last of its dimensions?"
         )
     nlat, nlon = shape[-2:]
     poles = nlat == nlon // 2 + 1 if poles is None else poles

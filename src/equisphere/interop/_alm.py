@@ -63,11 +63,12 @@ def from_healpy(
 
 
 def to_ducc0(c: Float[Tensor, "*batch coefficients"], spin: int = 0) -> Complex[np.ndarray, "*field_or_batch alm"]:
-    """The `alm` of `ducc0.sht`: healpy's, with a dimension for the components, one of spin 0 and two of spin 1.
+    """The `alm` of `ducc0.sht`: healpy's, with a dimension for the components, one of spin 0 and two of others.
 
     Args:
-        c: real coefficients `(..., L*L)`, or, for spin 1, those of a tangent field `(..., 2, L*L)` (`transforms.gradient`).
-        spin: 0 or 1.
+        c: real coefficients `(..., L*L)`, or, for spin 1, those of a tangent field `(..., 2, L*L)` (`transforms.gradient`); for
+            higher spins E and B `(..., 2, L*L)` (`transforms.e_b_modes`).
+        spin: from 0 on; positive ones are alike here, and told to `ducc0.sht`.
 
     Returns:
         `(..., 1, L (L+1) / 2)` or `(..., 2, L (L+1) / 2)`.
@@ -88,7 +89,7 @@ def from_ducc0(
     lmax: int | None = None,
     mmax: int | None = None,
 ) -> Float[Tensor, "*batch coefficients"]:
-    """Real coefficients `(..., L*L)`, or for spin 1 those of a tangent field `(..., 2, L*L)`: the inverse of `to_ducc0`.
+    """Real coefficients `(..., L*L)`, or for higher spins E and B `(..., 2, L*L)`: the inverse of `to_ducc0`.
 
     Raises:
         ValueError: as `from_healpy` does, and where the number of components is not that of the spin.
@@ -105,7 +106,12 @@ def from_ducc0(
 
 
 def _components(shape: torch.Size, spin: int, name: str) -> None:
-    if spin not in (0, 1):
-        raise ValueError(f"spin must be 0 (a signal) or 1 (a tangent field), got {spin!r}.")
-    if spin == 1 and shape[-2:-1] != (2,):
-        raise ValueError(f"{name} of spin 1 must have shape (..., 2, n): gradient part, curl part; got {tuple(shape)}.")
+    if isinstance(spin, bool) or not isinstance(spin, int) or spin < 0:
+        raise ValueError(
+            f"spin must be an integer from 0 on, got {spin!r}: a signal of negative spin is the conjugate of one of "
+            "positive spin."
+        )
+    if spin and shape[-2:-1] != (2,):
+        raise ValueError(
+            f"{name} of spin {spin} must have shape (..., 2, n): E and B, of spin 1 gradient and curl part; got {tuple(shape)}."
+        )

@@ -33,6 +33,14 @@ class Axes:
     """
 
     def __init__(self, array: "xarray.DataArray") -> None:
+        if not hasattr(array, "dims") or not hasattr(array, "attrs"):
+            raise ValueError(
+                "the array must be an xarray.DataArray, whose coordinates say where its numbers lie, got "
+                f"{type(array).__name__}. Numbers without coordinates are samples on a grid that you choose (`es.grids`)."
+            )
+        if hasattr(array, "data_vars"):
+            held = ", ".join(map(repr, array.data_vars))
+            raise ValueError(f"a Dataset holds several arrays ({held}): give one of them, dataset[name].")
         self.latitude, self.longitude = (_dimension(array, kind) for kind in ("latitude", "longitude"))
         latitudes, longitudes = (_degrees(array, name) for name in (self.latitude, self.longitude))
         self.rows = np.argsort(-latitudes, kind="stable")

@@ -186,10 +186,11 @@ def _resolved(grid: RingGrid, radius: object, order: int | None) -> tuple[float,
     step = max(float(grid.colatitudes.diff().max()), 2 * pi / grid.nlon)
     steps = radius / step + 1e-6
     if steps < 2:
+        finer = "a finer grid" if 2 * step >= pi / 2 else f"a radius of {2 * step:.4g} at least, or a finer grid"
         raise ValueError(
             f"a radius must span at least two steps of the grid, {step:.4g} radians each (the larger of the distances "
             f"between rings and between nodes at the equator), got {radius:.4g}, {radius / step:.2f} steps: too few nodes "
-            f"would see the kernel for it to turn with the signal. Take a radius of {2 * step:.4g} at least, or a finer grid."
+            f"would see the kernel for it to turn with the signal. Take {finer}."
         )
     most = int(steps) - 1
     found = min(most, 3) if order is None else _checks.count(order, "order")

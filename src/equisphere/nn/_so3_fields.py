@@ -85,7 +85,7 @@ def from_wigner(field: Field, f: Complex[Tensor, "batch channels wigner"]) -> Fl
         f: `(batch, channels, L (4 L^2 - 1) / 3)`, of real functions.
 
     Raises:
-        ValueError: where the field is no function on SO(3), or `f` has another shape.
+        ValueError: where the field is no function on SO(3), `f` has another shape, or its functions are not real.
 
     >>> field = Field.on_so3(4, order=3, channels=1)
     >>> f = to_wigner(field, torch.randn(2, *field.shape))
@@ -94,12 +94,19 @@ def from_wigner(field: Field, f: Complex[Tensor, "batch channels wigner"]) -> Fl
     """
     N, L = function_order(field), field.bandwidth
     size = L * (4 * L * L - 1) // 3
+    _checks.tensor(f, "f")
     if not f.is_complex() or f.ndim != 3 or tuple(f.shape[1:]) != (field.channels[0], size):
         raise ValueError(
             f"f must be complex of shape (batch, {field.channels[0]}, {size}), got {f.dtype} {tuple(f.shape)}."
         )
     inverse = torch.from_numpy(spin_matrix(N).conj().T / (2 * pi)).to(f)
-    return (inverse @ to_real_basis(spin_components(f, N))).real.movedim(-2, 1).flatten(1, 2)
+    parts = inverse @ to_real_basis(spin_components(f, N))
+    if _checks.readable(parts) and bool(parts.detach().imag.abs().amax() > 1e-3 * parts.detach().abs().amax()):
+        raise ValueError(
+            "f must hold functions on SO(3) with real values, f^l_-m,-n = (-1)^(m - n) conj(f^l_mn), as a feature does, got "
+            "others. Of a complex one, real and imaginary part are two channels."
+        )
+    return parts.real.movedim(-2, 1).flatten(1, 2)
 
 
 def right_translations(

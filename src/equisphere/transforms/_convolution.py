@@ -54,7 +54,8 @@ def axisymmetric_convolution(f: Coefficients, psi: Degrees, spin: int = 0) -> Sh
     are what `directional_convolution` sees. At spin 0 it is `zonal_convolution` but for the measure of the turns, 2 pi,
     and the conjugation.
 
-    Its adjoint, from a scalar W to spin s, is `spin_convolution(W, (4 * pi / (2 * l + 1)).sqrt() * psi, 0, s)`.
+    Its adjoint, from a scalar W to spin s, is `spin_convolution(W, (4 * pi / (2 * l + 1)).sqrt() * psi, 0, s)`,
+    with l in the precision of psi.
 
     Args:
         f: coefficients `(..., L*L)` of signals of spin s: complex, or real ones of real scalars.

@@ -21,7 +21,7 @@ Kernel = Shaped[Tensor, "*filters coefficients"]
 
 
 def section(
-    c: Complex[Tensor, "*batch spins coefficients"], grid: Grid, turn: Real[Tensor, "*nodes"] | None = None
+    c: Complex[Tensor, "*batch spins coefficients"], grid: Grid, turn: Real[Tensor, "*nodes"] | float | None = None
 ) -> Complex[Tensor, "..."]:
     """Values of a function on SO(3) at one rotation for each node, R_z(phi) R_y(theta) R_z(chi): a cut through it.
 
@@ -44,7 +44,7 @@ def section(
     >>> import equisphere as es
     >>> so3, grid = es.transforms.SO3Transform(4), es.grids.GaussLegendre(4, nlat=4)
     >>> F = torch.randn(84, dtype=torch.complex128)
-    >>> values = section(es.transforms.spin_components(F), grid, so3.weights.new_tensor(pi / 4))
+    >>> values = section(es.transforms.spin_components(F), grid, pi / 4)
     >>> bool(torch.allclose(values, so3.inverse(F)[:, :, 1].T))  # its second gamma
     True
     """
@@ -52,11 +52,10 @@ def section(
     samples = [SpinSHT(grid, L, s).inverse(c[..., N + s, :]) for s in range(-N, N + 1)]
     if turn is not None:
         try:
-            angle = turn.to(samples[0].device, torch.float64).expand(grid.shape)
-        except RuntimeError:
-            raise ValueError(
-                f"turn must hold an angle for each node of {grid}, or one, got {tuple(turn.shape)}."
-            ) from None
+            angle = torch.as_tensor(turn, dtype=torch.float64, device=samples[0].device).expand(grid.shape)
+        except (RuntimeError, TypeError, ValueError):
+            got = tuple(turn.shape) if isinstance(turn, Tensor) else repr(turn)
+            raise ValueError(f"turn must hold an angle for each node of {grid}, or one, got {got}.") from None
         samples = [f * torch.polar(torch.ones_like(angle), -s * angle).to(f) for s, f in enumerate(samples, start=-N)]
     return torch.stack(samples).sum(0) / sqrt(2 * pi)
 

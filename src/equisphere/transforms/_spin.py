@@ -88,6 +88,7 @@ class SpinSHT(nn.Module):
         Raises:
             ValueError: where the coefficients are not those of this band limit, empty, not complex, or not finite.
         """
+        _checks.tensor(coefficients, "coefficients")
         _checks.finite(coefficients, "coefficients")
         return self._to_grid(coefficients, weighted=False)
 

@@ -33,7 +33,7 @@ def eth(c: Coefficients, spin: int) -> SpinCoefficients:
     >>> bool(torch.allclose(ethbar(eth(f, 0), 1), es.transforms.laplacian(f)))
     True
     """
-    return spin_convolution(c, _rates(c, spin), spin, spin + 1)
+    return spin_convolution(c, _rates(c, spin, 1), spin, spin + 1)
 
 
 def ethbar(c: Coefficients, spin: int) -> SpinCoefficients:
@@ -45,7 +45,7 @@ def ethbar(c: Coefficients, spin: int) -> SpinCoefficients:
     >>> bool(torch.isclose((g.conj() * eth(f, -1)).sum(), -(ethbar(g, 0).conj() * f).sum()))
     True
     """
-    return spin_convolution(c, -_rates(c, -spin), spin, spin - 1)
+    return spin_convolution(c, -_rates(c, spin, -1), spin, spin - 1)
 
 
 def kaiser_squires(convergence: Coefficients) -> SpinCoefficients:
@@ -88,13 +88,23 @@ def inverse_kaiser_squires(shear: SpinCoefficients) -> SpinCoefficients:
     return spin_convolution(shear, 1 / _shear(shear), 2, 0)
 
 
-def _rates(c: Tensor, spin: int) -> Float[Tensor, "degrees"]:
-    """sqrt((l-s)(l+s+1)), 0 where that is less, in the precision of coefficients."""
-    l = torch.arange(_checks.bandwidth_of(c), dtype=torch.float64, device=c.device)
-    return ((l - spin) * (l + spin + 1)).clamp(min=0).sqrt().to(c.real.dtype)
+def _rates(c: Tensor, spin: int, step: int) -> Float[Tensor, "degrees"]:
+    """sqrt((l-s)(l+s+1)) for a step up, with -s for s a step down; 0 where that is less, in the precision of coefficients."""
+    L = _checks.bandwidth_of(c)
+    s = step * _checks.spin(spin, L)
+    if s + 1 >= L:
+        raise ValueError(
+            f"what comes of spin {spin} has spin {step * (s + 1)}, and no degrees below band limit {L}: pad the coefficients "
+            "to a higher band limit."
+        )
+    l = torch.arange(L, dtype=torch.float64, device=c.device)
+    return ((l - s) * (l + s + 1)).clamp(min=0).sqrt().to(c.real.dtype)
 
 
 def _shear(c: Tensor) -> Float[Tensor, "degrees"]:
     """-sqrt((l+2)(l-1) / (l(l+1))), -1 in degrees 0 and 1, which the spin leaves out."""
-    l = torch.arange(_checks.bandwidth_of(c), dtype=torch.float64, device=c.device)
+    L = _checks.bandwidth_of(c)
+    if L < 3:
+        raise ValueError(f"shear has degrees l >= 2 alone: give coefficients of band limit 3 at least, got {L}.")
+    l = torch.arange(L, dtype=torch.float64, device=c.device)
     return -torch.where(l < 2, 1, (l + 2) * (l - 1) / (l * (l + 1))).sqrt().to(c.real.dtype)
