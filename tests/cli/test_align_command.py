@@ -148,6 +148,16 @@ def test_meshes(tmp_path):
     assert min(angle_to({"best": one}) for one in found) < 1e-3
 
 
+def test_of_symmetries_the_smallest_turn_comes_first(tmp_path):
+    cube = np.zeros(25)
+    cube[20], cube[24] = 7**0.5, 5**0.5
+    path = saved(tmp_path, "cube", cube)
+    report = json.loads(run(path, path, "--json", "--peaks", 24).stdout)
+    angles = [one["angle_degrees"] for one in (report["best"], *report["within_0.01_of_the_best"])]
+    assert np.allclose(angles, [0] + 6 * [90] + 8 * [120] + 9 * [180], atol=1e-3)
+    assert report["best"]["axis"] == [0, 0, 1]
+
+
 def test_people_get_a_table(signal, tmp_path):
     a, b = (saved(tmp_path, name, x) for name, x in zip("ab", signal, strict=True))
     text = run(a, b).stdout

@@ -134,7 +134,7 @@ def _maxima(climb: Climb, b: Features, peaks: int) -> tuple[Rotations, Bool[Tens
     low = climb
     if searched < L:
         low = Climb(climb.a[..., : searched**2], b[..., : searched**2])
-    found = low.ascend(_starts(low.a, b[..., : searched**2], max(STARTS, 2 * peaks)), iterations=4)
+    found = low.ascend(_starts(low.a, b[..., : searched**2], max(STARTS, 4 * peaks)), iterations=4)
     # what lies nearer to one another than maxima can is on its way to the same one
     found, _ = _distinct(climb, climb.ascend(found, iterations=2), 2 * peaks)
     return _distinct(climb, climb.ascend(found), peaks)

@@ -48,7 +48,9 @@ def align(
 
     x, y, kinds = read_pair(a, b, bandwidth, key, poles)
     found = find(x, y, channels=True, peaks=peaks)
-    equal = int(found.count())
+    maxima = zip(found.rotations, found.scores.tolist(), strict=True)
+    equal = [_described(R, score) for R, score in list(maxima)[: max(1, int(found.count()))]]
+    equal.sort(key=lambda one: (-round(one["score"], 6), one["angle_degrees"]))  # of symmetries the smallest turn first
     report: dict[str, Any] = {
         "a": str(a),
         "b": str(b),
@@ -57,8 +59,8 @@ def align(
         "score": float(found.score),
         "margin": float(found.margin),
         "error_degrees": degrees(float(found.error)) if torch.isfinite(found.error) else None,
-        "best": _described(found.rotation, float(found.score)),
-        "within_0.01_of_the_best": [_described(found.rotations[i], float(found.scores[i])) for i in range(1, equal)],
+        "best": equal[0],
+        "within_0.01_of_the_best": equal[1:],
     }
     if as_json:
         print_json(report)

@@ -51,7 +51,9 @@ class Field:
         if not isinstance(spins, Sequence) or not spins:
             raise ValueError(f"spins must be a sequence of integers, such as (0, 1), got {spins!r}.")
         if getattr(channels, "ndim", 0):
-            raise ValueError(f"channels must be an integer, or a sequence of one for each spin, no array, got {channels!r}.")
+            raise ValueError(
+                f"channels must be an integer, or a sequence of one for each spin, no array, got {channels!r}."
+            )
         numbers = [channels] * len(spins) if not isinstance(channels, Sequence) else list(channels)
         if len(numbers) != len(spins):
             raise ValueError(
