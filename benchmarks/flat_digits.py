@@ -26,6 +26,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from equisphere.data import Digits, LabelledImages, load_digits, loader
+from equisphere.data._spherical_images import mapped, near_identity
 from equisphere.models import SphericalClassifier
 from equisphere.train import RECIPES
 
@@ -48,13 +49,11 @@ def network() -> nn.Sequential:
 
 
 def turned(images: Tensor, generator: torch.Generator, jitter: float = 0.0) -> Tensor:
-    """Each image turned about its middle by an angle of its own, after a distortion near the identity."""
+    """One channel of each image, turned about its middle by an angle of its own, after a distortion near the identity."""
     angle = 2 * pi * torch.rand(len(images), generator=generator)
     cos, sin = angle.cos(), angle.sin()
     turn = torch.stack((torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)), -2)
-    noise = jitter * torch.randn(len(images), 2, 3, generator=generator) * torch.tensor([1.0, 1.0, 0.5])
-    places = functional.affine_grid(turn @ (torch.eye(2, 3) + noise), list(images.shape), align_corners=False)
-    return functional.grid_sample(images, places, align_corners=False)
+    return mapped(images, turn @ near_identity(len(images), jitter, generator))[:, None]
 
 
 def trained(part: LabelledImages, epochs: int, seed: int) -> nn.Sequential:
@@ -62,14 +61,14 @@ def trained(part: LabelledImages, epochs: int, seed: int) -> nn.Sequential:
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     net = network()
-    images, size = part.images[:, None].float() / 255, RECIPE.batch_size
+    images, size = part.images.float() / 255, RECIPE.batch_size
     steps = len(images) // size
     optimizer = torch.optim.AdamW(net.parameters(), RECIPE.learning_rate, weight_decay=RECIPE.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RECIPE.learning_rate, epochs * steps, pct_start=0.2)
     for _ in tqdm(range(epochs), "epochs"):
         for index in torch.randperm(len(images), generator=generator).split(size)[:steps]:
-            answers = net(turned(images[index], generator, RECIPE.options["jitter"]))
-            loss = functional.cross_entropy(answers, part.labels[index], label_smoothing=RECIPE.label_smoothing)
+            logits = net(turned(images[index], generator, RECIPE.options["jitter"]))
+            loss = functional.cross_entropy(logits, part.labels[index], label_smoothing=RECIPE.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -81,7 +80,7 @@ def trained(part: LabelledImages, epochs: int, seed: int) -> nn.Sequential:
 def answers(net: nn.Module, part: LabelledImages, seed: int) -> Tensor:
     """Probabilities `(TURNS, n, 10)`, each image turned anew each time."""
     generator = torch.Generator().manual_seed(seed + 1)
-    images = part.images[:, None].float() / 255
+    images = part.images.float() / 255
     every = [[net(turned(some, generator)).softmax(1) for some in images.split(SHARE)] for _ in range(TURNS)]
     return torch.stack([torch.cat(one) for one in every])
 
@@ -96,7 +95,8 @@ def ours(data: Digits) -> Tensor:
 def drawn(part: LabelledImages, wrong: list[dict[str, int]]) -> Figure:
     """Digits that both networks get wrong, each with its label and what they say."""
     both = [row for row in wrong if row["label"] not in (row["flat"], row["spherical"])][:SHOWN]
-    figure, axes = plt.subplots(-(-len(both) // 12), 12, figsize=(12, 1.25 * -(-len(both) // 12)), squeeze=False)
+    rows = -(-len(both) // 12)
+    figure, axes = plt.subplots(rows, 12, figsize=(12, 1.25 * rows), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, row in zip(axes.flat, both, strict=False):

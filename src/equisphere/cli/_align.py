@@ -48,8 +48,8 @@ def align(
 
     x, y, kinds = read_pair(a, b, bandwidth, key, poles)
     found = find(x, y, channels=True, peaks=peaks)
-    maxima = zip(found.rotations, found.scores.tolist(), strict=True)
-    equal = [_described(R, score) for R, score in list(maxima)[: max(1, int(found.count()))]]
+    n = max(1, int(found.count()))
+    equal = [_described(R, score) for R, score in zip(found.rotations[:n], found.scores[:n].tolist(), strict=True)]
     equal.sort(key=lambda one: (-round(one["score"], 6), one["angle_degrees"]))  # of symmetries the smallest turn first
     report: dict[str, Any] = {
         "a": str(a),
@@ -72,10 +72,10 @@ def align(
     table.add_row("compared", f"to band limit {report['bandwidth']}{asked}")
     table.add_row("score", f"{report['score']:.4f} (1 where B is A turned, 0 where nothing is alike)")
     table.add_row("margin", f"{report['margin']:.4f} (how much better than the second best rotation)")
-    estimated = (
-        f"{error:.2g} degrees, estimated; more where what differs is not like noise" if error is not None else ""
-    )
-    table.add_row("error", estimated or "a turn changes nothing")
+    if error is None:
+        table.add_row("error", "a turn changes nothing")
+    else:
+        table.add_row("error", f"{error:.2g} degrees, estimated; more where what differs is not like noise")
     for best in [report["best"], *report["within_0.01_of_the_best"]]:
         table.add_row("rotation", _in_words(best))
     answer.print(table, highlight=False)

@@ -95,8 +95,17 @@ class SphericalImages(Dataset):
     def _jittered(self, images: Float[Tensor, "n height width"], batch: Batch) -> Float[Tensor, "n height width"]:
         if self._maps is None or self._maps[0] != batch.epoch:
             generator = torch.Generator().manual_seed(self.seed + 1_000_003 * (batch.epoch + 1))
-            noise = self.jitter * torch.randn(len(self), 2, 3, generator=generator)
-            self._maps = batch.epoch, torch.eye(2, 3) + noise * torch.tensor([1.0, 1.0, 0.5])
-        affine = self._maps[1][batch.index]
-        places = functional.affine_grid(affine, [len(images), 1, *images.shape[1:]], align_corners=False)
-        return functional.grid_sample(images[:, None], places, align_corners=False)[:, 0]
+            self._maps = batch.epoch, near_identity(len(self), self.jitter, generator)
+        return mapped(images, self._maps[1][batch.index])
+
+
+def near_identity(n: int, jitter: float, generator: torch.Generator) -> Float[Tensor, "n 2 3"]:
+    """Affine maps of the plane: the identity, and normal noise of this standard deviation, half of it in the shift."""
+    noise = jitter * torch.randn(n, 2, 3, generator=generator)
+    return torch.eye(2, 3) + noise * torch.tensor([1.0, 1.0, 0.5])
+
+
+def mapped(images: Float[Tensor, "n height width"], maps: Float[Tensor, "n 2 3"]) -> Float[Tensor, "n height width"]:
+    """Each image at the places to which its map takes those of the result, bilinear, black outside."""
+    places = functional.affine_grid(maps, [len(images), 1, *images.shape[1:]], align_corners=False)
+    return functional.grid_sample(images[:, None], places, align_corners=False)[:, 0]
